@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hypercalls of the Gunyah hypervisor
+ *
+ * The only file that issues HVC. Each Gunyah hypercall can be reached as an
+ * SMCCC fast call of the vendor hypervisor service range, so the generic SMCCC
+ * helpers serve and nothing here depends on an instruction encoding.
+ *
+ * Function ids and register assignments are those of the hypervisor's public
+ * API document. Every call ends in a reserved argument that must be zero.
+ */
+
+#include <linux/arm-smccc.h>
+#include <linux/export.h>
+#include <linux/gunyah.h>
+#include <linux/module.h>
+#include <linux/uuid.h>
+
+/* The hypervisor answers the UID call with the UUID's bytes as little-endian words. */
+static const uuid_t gh_hypervisor_uid =
+	UUID_INIT(0xc1d58fcd, 0xa453, 0x5fdb, 0x92, 0x65, 0xce, 0x36, 0x67, 0x3d, 0x5f, 0x14);
+
+/* Bits 15:14 of the function number: 0b10 is the class of hypercalls */
+#define GH_HYPERCALL(call)	ARM_SMCCC_CALL_VAL(ARM_SMCCC_FAST_CALL, ARM_SMCCC_SMC_64,	\
+						   ARM_SMCCC_OWNER_VENDOR_HYP, 0x8000 | (call))
+
+#define GH_HYPERCALL_HYP_IDENTIFY	GH_HYPERCALL(0x00)
+#define GH_HYPERCALL_MSGQ_SEND		GH_HYPERCALL(0x1b)
+#define GH_HYPERCALL_MSGQ_RECV		GH_HYPERCALL(0x1c)
+
+/**
+ * arch_is_gh_guest() - Is the hypervisor below us Gunyah?
+ *
+ * Asks for the vendor hypervisor UID (SMCCC, "General service queries"), which
+ * is harmless under any other hypervisor and without one.
+ *
+ * Context: Any.
+ * Return: true if Gunyah answered.
+ */
+bool arch_is_gh_guest(void)
+{
+	struct arm_smccc_res res;
+	__le32 words[4];
+	uuid_t uid;
+
+	/* Without SMCCC 1.1 over HVC there may be nobody who takes the HVC. */
+	if (arm_smccc_1_1_get_conduit() == SMCCC_CONDUIT_NONE)
+		return false;
+
+	arm_smccc_1_1_hvc(ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID, &res);
+
+	words[0] = cpu_to_le32(lower_32_bits(res.a0));
+	words[1] = cpu_to_le32(lower_32_bits(res.a1));
+	words[2] = cpu_to_le32(lower_32_bits(res.a2));
+	words[3] = cpu_to_le32(lower_32_bits(res.a3));
+	import_uuid(&uid, (const u8 *)words);
+
+	return uuid_equal(&uid, &gh_hypervisor_uid);
+}
+EXPORT_SYMBOL_GPL(arch_is_gh_guest);
+
+/**
+ * gh_hypercall_hyp_identify() - Ask for the API version and the features
+ * @hyp_identity: filled in
+ *
+ * To be called only if arch_is_gh_guest() said so.
+ *
+ * Context: Any.
+ */
+void gh_hypercall_hyp_identify(struct gh_hypercall_hyp_identify_resp *hyp_identity)
+{
+	struct arm_smccc_res res;
+
+	arm_smccc_1_1_hvc(GH_HYPERCALL_HYP_IDENTIFY, 0, &res);
+
+	hyp_identity->api_info = res.a0;
+	hyp_identity->flags[0] = res.a1;
+	hyp_identity->flags[1] = res.a2;
+	hyp_identity->flags[2] = res.a3;
+}
+EXPORT_SYMBOL_GPL(gh_hypercall_hyp_identify);
+
+/**
+ * gh_hypercall_msgq_send() - Put a message into a queue
+ * @capid: capability of the queue's sending side
+ * @size: length of the message in bytes
+ * @buff: the message. The hypervisor walks our stage 1 for this address and
+ *        drops the message silently if that fails, so it must be mapped and
+ *        stay mapped: linear map or vmalloc, never user space.
+ * @tx_flags: GH_HYPERCALL_MSGQ_TX_FLAGS_*
+ * @ready: set to whether there is space for another message
+ *
+ * The hypervisor has copied the message when this returns.
+ *
+ * Context: Any.
+ * Return: GH_ERROR_OK, GH_ERROR_MSGQUEUE_FULL if there was no space, or what is
+ * wrong with @capid.
+ */
+enum gh_error gh_hypercall_msgq_send(u64 capid, size_t size, void *buff, u64 tx_flags, bool *ready)
+{
+	struct arm_smccc_res res;
+
+	arm_smccc_1_1_hvc(GH_HYPERCALL_MSGQ_SEND, capid, size, (uintptr_t)buff, tx_flags, 0, &res);
+
+	*ready = res.a0 == GH_ERROR_OK && res.a1;
+
+	return res.a0;
+}
+EXPORT_SYMBOL_GPL(gh_hypercall_msgq_send);
+
+/**
+ * gh_hypercall_msgq_recv() - Take a message out of a queue
+ * @capid: capability of the queue's receiving side
+ * @buff: where the message goes; as in gh_hypercall_msgq_send() the hypervisor
+ *        writes to it through our stage 1
+ * @size: length of @buff in bytes
+ * @recv_size: set to the length of the message in bytes
+ * @ready: set to whether there is another message
+ *
+ * Context: Any.
+ * Return: GH_ERROR_OK, GH_ERROR_MSGQUEUE_EMPTY if there was no message, or what
+ * is wrong with @capid.
+ */
+enum gh_error gh_hypercall_msgq_recv(u64 capid, void *buff, size_t size, size_t *recv_size,
+				     bool *ready)
+{
+	struct arm_smccc_res res;
+
+	arm_smccc_1_1_hvc(GH_HYPERCALL_MSGQ_RECV, capid, (uintptr_t)buff, size, 0, &res);
+
+	if (res.a0 == GH_ERROR_OK) {
+		*recv_size = res.a1;
+		*ready = res.a2;
+	} else {
+		*recv_size = 0;
+		*ready = false;
+	}
+
+	return res.a0;
+}
+EXPORT_SYMBOL_GPL(gh_hypercall_msgq_recv);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Gunyah hypervisor calls");

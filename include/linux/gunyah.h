@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _LINUX_GUNYAH_H
+#define _LINUX_GUNYAH_H
+
+#include <linux/bitfield.h>
+#include <linux/bits.h>
+#include <linux/errno.h>
+#include <linux/irq_work.h>
+#include <linux/limits.h>
+#include <linux/mailbox_controller.h>
+#include <linux/types.h>
+
+struct device;
+struct platform_device;
+
+/**
+ * enum gh_error - Result of a hypercall
+ *
+ * The names and numbers are those of the hypervisor's public API document,
+ * section "Error Code Enumeration".
+ */
+enum gh_error {
+	GH_ERROR_OK			= 0,
+	GH_ERROR_UNIMPLEMENTED		= -1,
+	GH_ERROR_RETRY			= -2,
+
+	GH_ERROR_ARG_INVAL		= 1,
+	GH_ERROR_ARG_SIZE		= 2,
+	GH_ERROR_ARG_ALIGN		= 3,
+
+	GH_ERROR_NOMEM			= 10,
+	GH_ERROR_NORESOURCES		= 11,
+
+	GH_ERROR_ADDR_OVFL		= 20,
+	GH_ERROR_ADDR_UNFL		= 21,
+	GH_ERROR_ADDR_INVAL		= 22,
+
+	GH_ERROR_DENIED			= 30,
+	GH_ERROR_BUSY			= 31,
+	GH_ERROR_IDLE			= 32,
+	GH_ERROR_OBJECT_STATE		= 33,
+	GH_ERROR_OBJECT_CONFIG		= 34,
+	GH_ERROR_OBJECT_CONFIGURED	= 35,
+	GH_ERROR_FAILURE		= 36,
+
+	GH_ERROR_IRQ_BOUND		= 40,
+	GH_ERROR_IRQ_UNBOUND		= 41,
+
+	GH_ERROR_CSPACE_CAP_NULL	= 50,
+	GH_ERROR_CSPACE_CAP_REVOKED	= 51,
+	GH_ERROR_CSPACE_WRONG_OBJ_TYPE	= 52,
+	GH_ERROR_CSPACE_INSUF_RIGHTS	= 53,
+	GH_ERROR_CSPACE_FULL		= 54,
+
+	GH_ERROR_MSGQUEUE_EMPTY		= 60,
+	GH_ERROR_MSGQUEUE_FULL		= 61,
+};
+
+/**
+ * gh_error_remap() - The errno for a hypercall's result
+ * @gh_error: what the hypervisor returned
+ *
+ * Return: 0 or a negative errno; never the hypervisor's own code.
+ */
+static inline int gh_error_remap(enum gh_error gh_error)
+{
+	switch (gh_error) {
+	case GH_ERROR_OK:
+		return 0;
+	case GH_ERROR_NOMEM:
+		return -ENOMEM;
+	case GH_ERROR_DENIED:
+	case GH_ERROR_CSPACE_CAP_NULL:
+	case GH_ERROR_CSPACE_CAP_REVOKED:
+	case GH_ERROR_CSPACE_WRONG_OBJ_TYPE:
+	case GH_ERROR_CSPACE_INSUF_RIGHTS:
+	case GH_ERROR_CSPACE_FULL:
+		return -EACCES;
+	case GH_ERROR_BUSY:
+	case GH_ERROR_IDLE:
+		return -EBUSY;
+	case GH_ERROR_IRQ_BOUND:
+	case GH_ERROR_IRQ_UNBOUND:
+	case GH_ERROR_MSGQUEUE_FULL:
+	case GH_ERROR_MSGQUEUE_EMPTY:
+		return -EIO;
+	case GH_ERROR_UNIMPLEMENTED:
+	case GH_ERROR_RETRY:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Capability ids are opaque 64-bit values; 0 is a valid one. */
+#define GH_CAPID_INVAL	U64_MAX
+
+enum gunyah_resource_type {
+	GUNYAH_RESOURCE_TYPE_BELL_TX	= 0,
+	GUNYAH_RESOURCE_TYPE_BELL_RX	= 1,
+	GUNYAH_RESOURCE_TYPE_MSGQ_TX	= 2,
+	GUNYAH_RESOURCE_TYPE_MSGQ_RX	= 3,
+	GUNYAH_RESOURCE_TYPE_VCPU	= 4,
+};
+
+/**
+ * struct gunyah_resource - An object of the hypervisor that we hold a capability to
+ * @type: what it is
+ * @capid: the capability
+ * @irq: Linux interrupt that the object raises, 0 if none
+ */
+struct gunyah_resource {
+	enum gunyah_resource_type type;
+	u64 capid;
+	int irq;
+};
+
+/*
+ * Hypercalls
+ */
+
+#define GH_API_V1			1
+
+/* struct gh_hypercall_hyp_identify_resp, api_info */
+#define GH_API_INFO_API_VERSION_MASK	GENMASK_ULL(13, 0)
+#define GH_API_INFO_BIG_ENDIAN		BIT_ULL(14)
+#define GH_API_INFO_IS_64BIT		BIT_ULL(15)
+#define GH_API_INFO_VARIANT_MASK	GENMASK_ULL(63, 56)
+
+/* struct gh_hypercall_hyp_identify_resp, flags[0] */
+#define GH_IDENTIFY_PARTITION_CSPACE	BIT_ULL(0)
+#define GH_IDENTIFY_DOORBELL		BIT_ULL(1)
+#define GH_IDENTIFY_MSGQUEUE		BIT_ULL(2)
+
+/**
+ * struct gh_hypercall_hyp_identify_resp - What the hypervisor says of itself
+ * @api_info: version, see GH_API_INFO_*
+ * @flags: features, see GH_IDENTIFY_*
+ */
+struct gh_hypercall_hyp_identify_resp {
+	u64 api_info;
+	u64 flags[3];
+};
+
+static inline u16 gh_api_version(const struct gh_hypercall_hyp_identify_resp *resp)
+{
+	return FIELD_GET(GH_API_INFO_API_VERSION_MASK, resp->api_info);
+}
+
+#define GH_HYPERCALL_MSGQ_TX_FLAGS_PUSH	BIT(0)
+
+#if IS_ENABLED(CONFIG_GUNYAH_HYPERCALL)
+bool arch_is_gh_guest(void);
+void gh_hypercall_hyp_identify(struct gh_hypercall_hyp_identify_resp *hyp_identity);
+enum gh_error gh_hypercall_msgq_send(u64 capid, size_t size, void *buff, u64 tx_flags, bool *ready);
+enum gh_error gh_hypercall_msgq_recv(u64 capid, void *buff, size_t size, size_t *recv_size,
+				     bool *ready);
+#else
+/* Compile testing where there is no HVC instruction: no hypervisor, ever. */
+static inline bool arch_is_gh_guest(void)
+{
+	return false;
+}
+
+static inline void
+gh_hypercall_hyp_identify(struct gh_hypercall_hyp_identify_resp *hyp_identity)
+{
+	*hyp_identity = (struct gh_hypercall_hyp_identify_resp) {};
+}
+
+static inline enum gh_error
+gh_hypercall_msgq_send(u64 capid, size_t size, void *buff, u64 tx_flags, bool *ready)
+{
+	*ready = false;
+	return GH_ERROR_UNIMPLEMENTED;
+}
+
+static inline enum gh_error
+gh_hypercall_msgq_recv(u64 capid, void *buff, size_t size, size_t *recv_size, bool *ready)
+{
+	*recv_size = 0;
+	*ready = false;
+	return GH_ERROR_UNIMPLEMENTED;
+}
+#endif
+
+/*
+ * Message queues
+ */
+
+/* Size of one message in a queue of the resource manager, in bytes */
+#define GH_MSGQ_MAX_MSG_SIZE		240
+
+/**
+ * struct gh_msgq_tx_data - One message to send
+ * @length: length of @data in bytes, at most GH_MSGQ_MAX_MSG_SIZE
+ * @push: interrupt the receiver even if its queue was not empty
+ * @data: the message; the hypervisor reads it through this virtual address
+ *
+ * Belongs to the mailbox from mbox_send_message() until tx_done().
+ */
+struct gh_msgq_tx_data {
+	size_t length;
+	bool push;
+	u8 data[GH_MSGQ_MAX_MSG_SIZE] __aligned(8);
+};
+
+/**
+ * struct gh_msgq_rx_data - One message received
+ * @length: length of @data in bytes
+ * @data: the message, valid during the rx_callback() only
+ */
+struct gh_msgq_rx_data {
+	size_t length;
+	u8 data[GH_MSGQ_MAX_MSG_SIZE] __aligned(8);
+};
+
+/**
+ * struct gh_msgq - A queue in each direction, as one mailbox channel
+ * @pdev: the controller's device, see drivers/mailbox/gunyah-msgq.c
+ * @mbox: the controller that the two queues make
+ * @chan: its only channel; bind a client with mbox_bind_client()
+ * @tx: queue that we send to; its interrupt says that there is space again
+ * @rx: queue that we receive from; its interrupt says that there is a message
+ * @tx_waiting: bit 0: the message at the head of the channel waits for @tx's
+ *              interrupt
+ * @txdone_work: completes a message outside of the channel's lock
+ * @txdone_err: what @txdone_work completes it with
+ * @rx_data: the message being handed to the client, used by the interrupt
+ *           thread of @rx only
+ */
+struct gh_msgq {
+	struct platform_device *pdev;
+	struct mbox_controller mbox;
+	struct mbox_chan chan;
+	struct gunyah_resource tx;
+	struct gunyah_resource rx;
+
+	unsigned long tx_waiting;
+	struct irq_work txdone_work;
+	int txdone_err;
+
+	struct gh_msgq_rx_data rx_data;
+};
+
+int gh_msgq_init(struct device *parent, struct gh_msgq *msgq,
+		 const struct gunyah_resource *tx, const struct gunyah_resource *rx);
+void gh_msgq_remove(struct gh_msgq *msgq);
+
+#endif /* _LINUX_GUNYAH_H */
