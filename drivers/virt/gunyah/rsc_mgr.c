@@ -1,0 +1,972 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Gunyah resource manager: the call engine
+ *
+ * The resource manager (RM) is a VM of the hypervisor's that makes other VMs. We
+ * talk to it with messages: a request is answered by a reply with its sequence
+ * number, notifications come at any time, both through one queue.
+ *
+ * Calls
+ *   RM keeps one reply per client. If another becomes due while that one waits
+ *   for space in the queue, the first is lost. So there is one request at a time,
+ *   from its first packet to its reply, and gh_rm::call_lock is held all the
+ *   while. What a request changed in RM has to be known to undo it, so no signal
+ *   ends a call. A deadline does: RM does not answer what it cannot parse.
+ *
+ *   A reply may come after its deadline and say that RM gave us something. The
+ *   sequence number stays reserved until then, and whoever made the call may
+ *   leave a struct gh_rm_late to be called for it.
+ *
+ * Notifications
+ *   are handed to one ordered workqueue as they are received and from there to the
+ *   listener of the VM that they are about. RM keeps 256 of them for a client and
+ *   then drops the oldest, so no one may wait for one without a deadline.
+ *
+ * Locks
+ *   call_lock (mutex)    one call at a time; transmit side
+ *   rx_lock (spinlock)   pending call, late calls, reassembly, queued notifications
+ *   route_lock (rwsem)   listeners; read side held while a listener is called
+ *   call_lock is taken outside rx_lock. The others do not nest.
+ */
+
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/kref.h>
+#include <linux/mailbox_client.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/of.h>
+#include <linux/of_platform.h>
+#include <linux/platform_device.h>
+#include <linux/random.h>
+#include <linux/rwsem.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <asm/byteorder.h>
+
+#include "rsc_mgr.h"
+#include "rsc_mgr_msg.h"
+
+/*
+ * Packets handed to the transport and not sent yet. The mailbox core queues 20;
+ * less than that so that a packet is never refused.
+ */
+#define GH_RM_TX_SLOTS		16
+
+/* RM flushes a whole image from the caches during VM_START: be generous. */
+#define GH_RM_CALL_TIMEOUT_MS	30000
+
+struct gh_rm_tx_slot {
+	u16 seq;
+	struct gh_msgq_tx_data packet;
+};
+
+static_assert(GH_RM_PACKET_SIZE == GH_MSGQ_MAX_MSG_SIZE);
+static_assert(GH_RM_TX_SLOTS < MBOX_TX_QUEUE_LEN);
+
+/* The call that waits for its reply */
+struct gh_rm_pending {
+	struct gh_rm_call *call;
+	u16 seq;
+	struct completion done;
+	int ret;
+};
+
+struct gh_rm_notification {
+	struct list_head list;
+	u32 id;
+	size_t len;
+	u8 payload[] __aligned(8);
+};
+
+/**
+ * struct gh_rm - A resource manager
+ * @kref: the device and every VM hold one
+ * @dev: the resource manager's device, referenced
+ * @drvdata: of the registered client
+ * @own_vmid: our VMID, GH_VMID_INVAL until it has been asked for
+ * @transport_ops: how to send
+ * @transport: for @transport_ops
+ * @call_lock: held by the one call that is under way
+ * @call_timeout_ms: deadline of a call
+ * @next_seq: sequence number of the next request; under @call_lock
+ * @tx_slots: the packets on their way, a ring; filled under @call_lock
+ * @tx_next: slot to fill next; under @call_lock
+ * @tx_busy: number of slots that are on their way
+ * @tx_wait: woken when a slot gets free
+ * @rx_lock: guards what follows, up to @notifications
+ * @pending: the call that waits for its reply
+ * @late: the calls whose reply never came, struct gh_rm_late
+ * @rx: a message that has arrived in part
+ * @notifications: those that were not delivered yet
+ * @notif_work: delivers @notifications
+ * @notif_wq: ordered, for @notif_work
+ * @late_wq: for late replies
+ * @route_lock: guards @routes
+ * @routes: VMID to struct gh_rm_listener
+ * @parcels: number of parcels charged
+ * @stats: see enum gh_rm_stat
+ */
+struct gh_rm {
+	struct kref kref;
+	struct device *dev;
+	void *drvdata;
+	u16 own_vmid;
+
+	const struct gh_rm_transport_ops *transport_ops;
+	void *transport;
+
+	struct mutex call_lock;		/* see above */
+	u32 call_timeout_ms;
+	u16 next_seq;
+	struct gh_rm_tx_slot tx_slots[GH_RM_TX_SLOTS];
+	unsigned int tx_next;
+	atomic_t tx_busy;
+	wait_queue_head_t tx_wait;
+
+	spinlock_t rx_lock;		/* see above */
+	struct gh_rm_pending *pending;
+	struct list_head late;
+	struct gh_rm_reassembly rx;
+	struct list_head notifications;
+
+	struct work_struct notif_work;
+	struct workqueue_struct *notif_wq;
+	struct workqueue_struct *late_wq;
+
+	struct rw_semaphore route_lock;
+	struct xarray routes;
+
+	atomic_t parcels;
+	atomic64_t stats[GH_RM_NR_STATS];
+};
+
+void gh_rm_count(struct gh_rm *rm, enum gh_rm_stat stat)
+{
+	atomic64_inc(&rm->stats[stat]);
+}
+
+u64 gh_rm_stat(struct gh_rm *rm, enum gh_rm_stat stat)
+{
+	return atomic64_read(&rm->stats[stat]);
+}
+
+unsigned int gh_rm_parcels(struct gh_rm *rm)
+{
+	return atomic_read(&rm->parcels);
+}
+
+/**
+ * gh_rm_parcel_charge() - Count a parcel against the resource manager's limit
+ * @rm: the resource manager
+ *
+ * Return: false if there are GH_RM_MAX_PARCELS already.
+ */
+bool gh_rm_parcel_charge(struct gh_rm *rm)
+{
+	return atomic_add_unless(&rm->parcels, 1, GH_RM_MAX_PARCELS);
+}
+
+void gh_rm_parcel_uncharge(struct gh_rm *rm)
+{
+	WARN_ON_ONCE(atomic_dec_return(&rm->parcels) < 0);
+}
+
+u16 *gh_rm_own_vmid(struct gh_rm *rm)
+{
+	return &rm->own_vmid;
+}
+
+u32 *gh_rm_call_timeout_ms(struct gh_rm *rm)
+{
+	return &rm->call_timeout_ms;
+}
+
+struct device *gh_rm_device(struct gh_rm *rm)
+{
+	return rm->dev;
+}
+
+void gh_rm_set_drvdata(struct gh_rm *rm, void *data)
+{
+	rm->drvdata = data;
+}
+
+void *gh_rm_get_drvdata(struct gh_rm *rm)
+{
+	return rm->drvdata;
+}
+
+/*
+ * Calls
+ */
+
+/* A reply that nobody is waiting for any more. Called with rx_lock held. */
+static bool gh_rm_late_reply(struct gh_rm *rm, const struct gh_rm_msg *msg)
+{
+	const u8 *resp = msg->payload + sizeof(__le32);
+	struct gh_rm_late *late;
+	size_t resp_len;
+
+	lockdep_assert_held(&rm->rx_lock);
+
+	list_for_each_entry(late, &rm->late, list) {
+		if (late->seq != msg->seq || late->id != msg->id)
+			continue;
+
+		/* Too short even for an error code: it tells us nothing. */
+		if (msg->len < sizeof(__le32))
+			return false;
+
+		resp_len = msg->len - sizeof(__le32);
+		late->rm_error = le32_to_cpup(msg->payload);
+		late->resp_len = 0;
+		if (resp_len <= sizeof(late->resp)) {
+			memcpy(late->resp, resp, resp_len);
+			late->resp_len = resp_len;
+		}
+		list_del(&late->list);
+		gh_rm_count(rm, GH_RM_STAT_LATE_REPLIES);
+		queue_work(rm->late_wq, &late->work);
+		return true;
+	}
+
+	return false;
+}
+
+static void gh_rm_late_work(struct work_struct *work)
+{
+	struct gh_rm_late *late = container_of(work, struct gh_rm_late, work);
+
+	if (late->fn)
+		late->fn(late);
+	kfree(late);
+}
+
+static bool gh_rm_late_has_seq(struct gh_rm *rm, u16 seq)
+{
+	struct gh_rm_late *late;
+
+	list_for_each_entry(late, &rm->late, list)
+		if (late->seq == seq)
+			return true;
+
+	return false;
+}
+
+/* The reply is copied under rx_lock, so the caller may free its buffers once it has unlinked. */
+static void gh_rm_reply(struct gh_rm *rm, const struct gh_rm_msg *msg)
+{
+	struct gh_rm_pending *pending = rm->pending;
+	struct gh_rm_call *call;
+	size_t resp_len;
+
+	lockdep_assert_held(&rm->rx_lock);
+
+	if (!pending || pending->seq != msg->seq || pending->call->id != msg->id) {
+		if (!gh_rm_late_reply(rm, msg)) {
+			gh_rm_count(rm, GH_RM_STAT_UNEXPECTED);
+			dev_dbg(rm->dev, "reply to nothing: message %#x sequence %u\n", msg->id,
+				msg->seq);
+		}
+		return;
+	}
+
+	call = pending->call;
+	rm->pending = NULL;
+
+	if (msg->len < sizeof(__le32)) {
+		pending->ret = -EPROTO;
+		goto out;
+	}
+
+	call->rm_error = le32_to_cpup(msg->payload);
+	if (call->rm_error != GH_RM_ERROR_OK) {
+		pending->ret = gh_rm_error_remap(call->rm_error);
+		goto out;
+	}
+
+	resp_len = msg->len - sizeof(__le32);
+	if (resp_len != call->resp_size) {
+		pending->ret = -EPROTO;
+		goto out;
+	}
+
+	if (resp_len)
+		memcpy(call->resp, msg->payload + sizeof(__le32), resp_len);
+	pending->ret = 0;
+out:
+	if (pending->ret == -EPROTO)
+		gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
+	complete(&pending->done);
+}
+
+/* Fill the transport's queue with the packets of @msg as there is space. */
+static int gh_rm_send(struct gh_rm *rm, const struct gh_rm_msg *msg, struct gh_rm_pending *pending,
+		      unsigned long deadline)
+{
+	unsigned int packets = gh_rm_msg_packets(msg->len);
+	struct gh_rm_tx_slot *slot;
+	unsigned int i;
+	int ret;
+
+	lockdep_assert_held(&rm->call_lock);
+
+	for (i = 0; i < packets; i++) {
+		long left = max_t(long, deadline - jiffies, 0);
+
+		if (!wait_event_timeout(rm->tx_wait,
+					atomic_read(&rm->tx_busy) < GH_RM_TX_SLOTS ||
+					completion_done(&pending->done), left))
+			return -ETIMEDOUT;
+
+		/* Sending an earlier packet failed. */
+		if (completion_done(&pending->done))
+			return 0;
+
+		slot = &rm->tx_slots[rm->tx_next];
+		slot->seq = msg->seq;
+		slot->packet.length = gh_rm_msg_pack(msg, i, slot->packet.data);
+		slot->packet.push = i == packets - 1;
+
+		atomic_inc(&rm->tx_busy);
+		ret = rm->transport_ops->send(rm->transport, &slot->packet);
+		if (ret < 0) {
+			atomic_dec(&rm->tx_busy);
+			return ret;
+		}
+		rm->tx_next = (rm->tx_next + 1) % GH_RM_TX_SLOTS;
+	}
+
+	return 0;
+}
+
+/**
+ * gh_rm_call() - Ask the resource manager for something and wait for the answer
+ * @rm: the resource manager
+ * @call: request and reply, see struct gh_rm_call
+ *
+ * Not interruptible: an operation that changes RM's state ends with its reply, or
+ * with the deadline.
+ *
+ * Context: Process context. Sleeps up to the deadline, and as long as the calls
+ * of others before it take.
+ * Return: 0; the errno for RM's error, see gh_rm_error_remap(); -E2BIG if the
+ * request is too long to be sent; -ENODEV if the device is gone; -ETIMEDOUT if
+ * there was no reply; -EPROTO if the reply makes no sense; another errno if it
+ * could not be sent. For which of these it may have been carried out see
+ * gh_rm_outcome_unknown().
+ */
+int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
+{
+	struct gh_rm_pending pending = { .call = call };
+	struct gh_rm_msg msg = {
+		.type = GH_RM_MSG_REQUEST,
+		.id = call->id,
+		.payload = call->req,
+		.len = call->req_len,
+	};
+	unsigned long deadline;
+	int ret;
+
+	might_sleep();
+
+	call->rm_error = GH_RM_ERROR_OK;
+	if (call->req_len > GH_RM_MAX_PAYLOAD)
+		return -E2BIG;
+
+	init_completion(&pending.done);
+
+	mutex_lock(&rm->call_lock);
+	if (!rm->transport) {
+		ret = -ENODEV;
+		goto out_unlock;
+	}
+
+	deadline = jiffies + msecs_to_jiffies(READ_ONCE(rm->call_timeout_ms));
+
+	spin_lock_irq(&rm->rx_lock);
+	/*
+	 * Numbers go round rather than be reused, so that a late reply meets a
+	 * call of the same number only after 65536 others, and never if it is
+	 * known to be missing.
+	 */
+	while (gh_rm_late_has_seq(rm, rm->next_seq))
+		rm->next_seq++;
+	pending.seq = rm->next_seq++;
+	rm->pending = &pending;
+	spin_unlock_irq(&rm->rx_lock);
+
+	gh_rm_count(rm, GH_RM_STAT_CALLS);
+	msg.seq = pending.seq;
+	ret = gh_rm_send(rm, &msg, &pending, deadline);
+	if (!ret)
+		wait_for_completion_timeout(&pending.done, max_t(long, deadline - jiffies, 1));
+
+	spin_lock_irq(&rm->rx_lock);
+	if (rm->pending != &pending) {
+		/* Answered, even if that was after the deadline. */
+		ret = pending.ret;
+	} else {
+		rm->pending = NULL;
+		if (!ret)
+			ret = -ETIMEDOUT;
+		if (ret == -ETIMEDOUT && call->late) {
+			call->late->rm = rm;
+			call->late->id = call->id;
+			call->late->seq = pending.seq;
+			INIT_WORK(&call->late->work, gh_rm_late_work);
+			list_add_tail(&call->late->list, &rm->late);
+		}
+	}
+	spin_unlock_irq(&rm->rx_lock);
+
+out_unlock:
+	mutex_unlock(&rm->call_lock);
+
+	if (ret == -ETIMEDOUT) {
+		gh_rm_count(rm, GH_RM_STAT_TIMEOUTS);
+		dev_warn_ratelimited(rm->dev, "no reply to message %#x\n", call->id);
+	} else if (ret == -EPROTO) {
+		dev_warn_ratelimited(rm->dev, "reply to message %#x makes no sense\n", call->id);
+	} else if (ret && call->rm_error) {
+		dev_warn_ratelimited(rm->dev, "message %#x refused: %s (%#x)\n", call->id,
+				     gh_rm_error_name(call->rm_error), call->rm_error);
+	}
+
+	return ret;
+}
+
+/*
+ * Notifications
+ */
+
+static void gh_rm_notification(struct gh_rm *rm, const struct gh_rm_msg *msg)
+{
+	struct gh_rm_notification *notif;
+
+	lockdep_assert_held(&rm->rx_lock);
+
+	gh_rm_count(rm, GH_RM_STAT_NOTIFICATIONS);
+
+	/*
+	 * Whoever waits for what this says asks RM when the deadline has come,
+	 * just as if RM itself had dropped it.
+	 */
+	notif = kmalloc(struct_size(notif, payload, msg->len), GFP_ATOMIC | __GFP_NOWARN);
+	if (!notif) {
+		gh_rm_count(rm, GH_RM_STAT_LOST);
+		return;
+	}
+
+	notif->id = msg->id;
+	notif->len = msg->len;
+	memcpy(notif->payload, msg->payload, msg->len);
+	list_add_tail(&notif->list, &rm->notifications);
+	queue_work(rm->notif_wq, &rm->notif_work);
+}
+
+static void gh_rm_route(struct gh_rm *rm, const struct gh_rm_notification *notif)
+{
+	struct gh_rm_listener *listener;
+	u16 vmid;
+
+	vmid = gh_rm_notification_vmid(notif->id, notif->payload, notif->len);
+	if (vmid == GH_VMID_INVAL) {
+		dev_dbg(rm->dev, "notification %#x of %zu bytes ignored\n", notif->id, notif->len);
+		return;
+	}
+
+	down_read(&rm->route_lock);
+	listener = xa_load(&rm->routes, vmid);
+	if (listener)
+		gh_rm_notification_deliver(rm, listener, notif->id, notif->payload, notif->len);
+	else
+		/* RM tells every VM about every other one. */
+		gh_rm_count(rm, GH_RM_STAT_UNROUTED);
+	up_read(&rm->route_lock);
+}
+
+static void gh_rm_notif_work(struct work_struct *work)
+{
+	struct gh_rm *rm = container_of(work, struct gh_rm, notif_work);
+	struct gh_rm_notification *notif;
+
+	for (;;) {
+		spin_lock_irq(&rm->rx_lock);
+		notif = list_first_entry_or_null(&rm->notifications, struct gh_rm_notification,
+						 list);
+		if (notif)
+			list_del(&notif->list);
+		spin_unlock_irq(&rm->rx_lock);
+
+		if (!notif)
+			break;
+
+		gh_rm_route(rm, notif);
+		kfree(notif);
+		cond_resched();
+	}
+}
+
+/**
+ * gh_rm_listen() - Receive the notifications about a VM
+ * @rm: the resource manager
+ * @vmid: the VM
+ * @listener: called for each of them, from now on
+ *
+ * Context: Process context. May sleep.
+ * Return: 0; -EBUSY if somebody listens already; -ENOMEM.
+ */
+int gh_rm_listen(struct gh_rm *rm, u16 vmid, struct gh_rm_listener *listener)
+{
+	int ret;
+
+	down_write(&rm->route_lock);
+	ret = xa_insert(&rm->routes, vmid, listener, GFP_KERNEL);
+	up_write(&rm->route_lock);
+
+	return ret;
+}
+
+/**
+ * gh_rm_unlisten() - Receive them no more
+ * @rm: the resource manager
+ * @vmid: the VM
+ *
+ * To be called before the VMID is given back: the next VM may get it at once. The
+ * listener is not being called any more when this returns.
+ *
+ * Context: Process context. May sleep.
+ */
+void gh_rm_unlisten(struct gh_rm *rm, u16 vmid)
+{
+	down_write(&rm->route_lock);
+	xa_erase(&rm->routes, vmid);
+	up_write(&rm->route_lock);
+}
+
+/**
+ * gh_rm_flush_notifications() - Wait until what was received has been delivered
+ * @rm: the resource manager
+ *
+ * After a call this includes all that RM sent before it replied.
+ *
+ * Context: Process context, not that of a listener. May sleep.
+ */
+void gh_rm_flush_notifications(struct gh_rm *rm)
+{
+	flush_work(&rm->notif_work);
+}
+
+/*
+ * Transport
+ */
+
+/**
+ * gh_rm_transport_received() - A packet came in
+ * @rm: the resource manager
+ * @packet: the packet
+ * @len: its length in bytes
+ *
+ * Context: Any. Packets must be handed over one at a time and in order.
+ */
+void gh_rm_transport_received(struct gh_rm *rm, const void *packet, size_t len)
+{
+	struct gh_rm_msg msg;
+	unsigned long flags;
+
+	spin_lock_irqsave(&rm->rx_lock, flags);
+	switch (gh_rm_reassemble(&rm->rx, packet, len, &msg)) {
+	case GH_RM_RX_MORE:
+		break;
+	case GH_RM_RX_MESSAGE:
+		if (msg.type == GH_RM_MSG_REPLY)
+			gh_rm_reply(rm, &msg);
+		else if (msg.type == GH_RM_MSG_NOTIFICATION)
+			gh_rm_notification(rm, &msg);
+		else
+			/* RM has no requests for us. */
+			gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
+		break;
+	case GH_RM_RX_BAD_PACKET:
+	case GH_RM_RX_STRAY:
+		gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
+		dev_dbg(rm->dev, "packet of %zu bytes dropped\n", len);
+		break;
+	}
+	spin_unlock_irqrestore(&rm->rx_lock, flags);
+}
+
+/**
+ * gh_rm_transport_sent() - A packet is on its way, or never will be
+ * @rm: the resource manager
+ * @packet: what gh_rm_transport_ops::send() was given
+ * @err: 0, or why it was not sent
+ *
+ * Context: Any.
+ */
+void gh_rm_transport_sent(struct gh_rm *rm, struct gh_msgq_tx_data *packet, int err)
+{
+	struct gh_rm_tx_slot *slot = container_of(packet, struct gh_rm_tx_slot, packet);
+	unsigned long flags;
+
+	if (err) {
+		/* RM ignores a message of which a packet is missing: the call failed. */
+		spin_lock_irqsave(&rm->rx_lock, flags);
+		if (rm->pending && rm->pending->seq == slot->seq) {
+			rm->pending->ret = err;
+			complete(&rm->pending->done);
+			rm->pending = NULL;
+		}
+		spin_unlock_irqrestore(&rm->rx_lock, flags);
+	}
+
+	/* Packets are sent in order, so the slot that gets free is the oldest. */
+	atomic_dec(&rm->tx_busy);
+	wake_up(&rm->tx_wait);
+}
+
+/*
+ * Lifetime
+ */
+
+/**
+ * gh_rm_alloc() - Make a resource manager
+ * @dev: its device
+ * @ops: how packets get there
+ * @transport: for @ops
+ *
+ * Context: Process context. May sleep.
+ * Return: the resource manager, to be ended with gh_rm_close(),
+ * gh_rm_shutdown() and gh_rm_put(); ERR_PTR(-ENOMEM).
+ */
+struct gh_rm *gh_rm_alloc(struct device *dev, const struct gh_rm_transport_ops *ops,
+			  void *transport)
+{
+	struct gh_rm *rm = kvzalloc(sizeof(*rm), GFP_KERNEL);
+
+	if (!rm)
+		return ERR_PTR(-ENOMEM);
+
+	rm->notif_wq = alloc_ordered_workqueue("gh_rm_notif", 0);
+	rm->late_wq = alloc_workqueue("gh_rm_late", WQ_UNBOUND, 0);
+	if (!rm->notif_wq || !rm->late_wq) {
+		if (rm->notif_wq)
+			destroy_workqueue(rm->notif_wq);
+		if (rm->late_wq)
+			destroy_workqueue(rm->late_wq);
+		kvfree(rm);
+		return ERR_PTR(-ENOMEM);
+	}
+
+	kref_init(&rm->kref);
+	rm->dev = get_device(dev);
+	rm->transport_ops = ops;
+	rm->transport = transport;
+	rm->own_vmid = GH_VMID_INVAL;
+	mutex_init(&rm->call_lock);
+	rm->call_timeout_ms = GH_RM_CALL_TIMEOUT_MS;
+	/* There may be a reply on its way to somebody before us. */
+	rm->next_seq = get_random_u16();
+	init_waitqueue_head(&rm->tx_wait);
+	spin_lock_init(&rm->rx_lock);
+	INIT_LIST_HEAD(&rm->late);
+	INIT_LIST_HEAD(&rm->notifications);
+	INIT_WORK(&rm->notif_work, gh_rm_notif_work);
+	init_rwsem(&rm->route_lock);
+	xa_init(&rm->routes);
+
+	return rm;
+}
+
+/**
+ * gh_rm_close() - The transport is about to go away
+ * @rm: the resource manager
+ *
+ * Waits for the call that is under way. Every later one fails with -ENODEV.
+ *
+ * Context: Process context. May sleep. Packets may still come in.
+ */
+void gh_rm_close(struct gh_rm *rm)
+{
+	mutex_lock(&rm->call_lock);
+	rm->transport = NULL;
+	mutex_unlock(&rm->call_lock);
+}
+
+/**
+ * gh_rm_shutdown() - The transport is gone
+ * @rm: the resource manager, closed
+ *
+ * Delivers what has been received and forgets the replies that are missing.
+ *
+ * Context: Process context. May sleep. No packet may come in any more.
+ */
+void gh_rm_shutdown(struct gh_rm *rm)
+{
+	struct gh_rm_late *late, *next;
+
+	flush_workqueue(rm->notif_wq);
+	flush_workqueue(rm->late_wq);
+
+	list_for_each_entry_safe(late, next, &rm->late, list) {
+		list_del(&late->list);
+		kfree(late);
+	}
+}
+
+static void gh_rm_free(struct kref *kref)
+{
+	struct gh_rm *rm = container_of(kref, struct gh_rm, kref);
+
+	destroy_workqueue(rm->notif_wq);
+	destroy_workqueue(rm->late_wq);
+	xa_destroy(&rm->routes);
+	put_device(rm->dev);
+	kvfree(rm);
+}
+
+struct gh_rm *gh_rm_get(struct gh_rm *rm)
+{
+	kref_get(&rm->kref);
+	return rm;
+}
+
+void gh_rm_put(struct gh_rm *rm)
+{
+	kref_put(&rm->kref, gh_rm_free);
+}
+
+/*
+ * Device
+ */
+
+/**
+ * struct gh_rm_msgq - The transport: a mailbox over two message queues
+ * @client: us, to the mailbox
+ * @msgq: the mailbox
+ * @rm: what is received goes there
+ */
+struct gh_rm_msgq {
+	struct mbox_client client;
+	struct gh_msgq msgq;
+	struct gh_rm *rm;
+};
+
+static const struct gh_rm_client *gh_rm_client;
+
+static int gh_rm_msgq_send(void *transport, struct gh_msgq_tx_data *packet)
+{
+	struct gh_rm_msgq *rmq = transport;
+
+	return mbox_send_message(&rmq->msgq.chan, packet);
+}
+
+static const struct gh_rm_transport_ops gh_rm_msgq_ops = {
+	.send = gh_rm_msgq_send,
+};
+
+static void gh_rm_msgq_rx(struct mbox_client *client, void *mssg)
+{
+	struct gh_rm_msgq *rmq = container_of(client, struct gh_rm_msgq, client);
+	struct gh_msgq_rx_data *rx = mssg;
+
+	gh_rm_transport_received(rmq->rm, rx->data, rx->length);
+}
+
+static void gh_rm_msgq_tx_done(struct mbox_client *client, void *mssg, int err)
+{
+	struct gh_rm_msgq *rmq = container_of(client, struct gh_rm_msgq, client);
+
+	gh_rm_transport_sent(rmq->rm, mssg, err);
+}
+
+/* The two queues, as the device tree has them: transmit first, then receive */
+static int gh_rm_get_queues(struct platform_device *pdev, struct gunyah_resource *tx,
+			    struct gunyah_resource *rx)
+{
+	struct device_node *np = pdev->dev.of_node;
+	int ret;
+
+	tx->type = GUNYAH_RESOURCE_TYPE_MSGQ_TX;
+	ret = of_property_read_u64_index(np, "reg", 0, &tx->capid);
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "no capability to send\n");
+
+	rx->type = GUNYAH_RESOURCE_TYPE_MSGQ_RX;
+	ret = of_property_read_u64_index(np, "reg", 1, &rx->capid);
+	if (ret)
+		return dev_err_probe(&pdev->dev, ret, "no capability to receive\n");
+
+	tx->irq = platform_get_irq(pdev, 0);
+	if (tx->irq < 0)
+		return tx->irq;
+
+	rx->irq = platform_get_irq(pdev, 1);
+	if (rx->irq < 0)
+		return rx->irq;
+
+	return 0;
+}
+
+static int gh_rm_identify(struct device *dev)
+{
+	struct gh_hypercall_hyp_identify_resp id;
+
+	/* The devicetree says there is Gunyah; believe it when the hypervisor says so, too. */
+	if (!arch_is_gh_guest()) {
+		dev_dbg(dev, "no Gunyah hypervisor\n");
+		return -ENODEV;
+	}
+
+	gh_hypercall_hyp_identify(&id);
+	if (gh_api_version(&id) != GH_API_V1) {
+		dev_err(dev, "hypervisor has API version %u, this is for %u\n",
+			gh_api_version(&id), GH_API_V1);
+		return -ENODEV;
+	}
+
+	if (!(id.flags[0] & GH_IDENTIFY_MSGQUEUE)) {
+		dev_err(dev, "hypervisor has no message queues\n");
+		return -EOPNOTSUPP;
+	}
+
+	return 0;
+}
+
+static int gh_rm_probe(struct platform_device *pdev)
+{
+	struct gunyah_resource tx, rx;
+	struct gh_rm_msgq *rmq;
+	int ret;
+
+	ret = gh_rm_identify(&pdev->dev);
+	if (ret)
+		return ret;
+
+	ret = gh_rm_get_queues(pdev, &tx, &rx);
+	if (ret)
+		return ret;
+
+	rmq = devm_kzalloc(&pdev->dev, sizeof(*rmq), GFP_KERNEL);
+	if (!rmq)
+		return -ENOMEM;
+
+	rmq->rm = gh_rm_alloc(&pdev->dev, &gh_rm_msgq_ops, rmq);
+	if (IS_ERR(rmq->rm))
+		return PTR_ERR(rmq->rm);
+
+	ret = gh_msgq_init(&pdev->dev, &rmq->msgq, &tx, &rx);
+	if (ret)
+		goto err_rm;
+
+	rmq->client.dev = &pdev->dev;
+	rmq->client.rx_callback = gh_rm_msgq_rx;
+	rmq->client.tx_done = gh_rm_msgq_tx_done;
+	ret = mbox_bind_client(&rmq->msgq.chan, &rmq->client);
+	if (ret)
+		goto err_msgq;
+
+	platform_set_drvdata(pdev, rmq);
+
+	ret = gh_rm_client->add(rmq->rm);
+	if (ret)
+		goto err_msgq;
+
+	return 0;
+
+err_msgq:
+	gh_rm_close(rmq->rm);
+	gh_msgq_remove(&rmq->msgq);
+err_rm:
+	gh_rm_shutdown(rmq->rm);
+	gh_rm_put(rmq->rm);
+	return ret;
+}
+
+static void gh_rm_remove(struct platform_device *pdev)
+{
+	struct gh_rm_msgq *rmq = platform_get_drvdata(pdev);
+
+	gh_rm_client->remove(rmq->rm);
+	gh_rm_close(rmq->rm);
+	gh_msgq_remove(&rmq->msgq);
+	gh_rm_shutdown(rmq->rm);
+	gh_rm_put(rmq->rm);
+}
+
+static const struct of_device_id gh_rm_of_match[] = {
+	{ .compatible = "gunyah-resource-manager" },
+	{ }
+};
+MODULE_DEVICE_TABLE(of, gh_rm_of_match);
+
+static struct platform_driver gh_rm_driver = {
+	.probe = gh_rm_probe,
+	.remove = gh_rm_remove,
+	.driver = {
+		.name = "gh_rsc_mgr",
+		.of_match_table = gh_rm_of_match,
+	},
+};
+
+/*
+ * RM makes the /hypervisor node a "simple-bus", whose children become devices by
+ * themselves. Where the node is a plain "gunyah-hypervisor" somebody has to do it.
+ */
+static int gh_hypervisor_probe(struct platform_device *pdev)
+{
+	return of_platform_default_populate(pdev->dev.of_node, NULL, &pdev->dev);
+}
+
+static void gh_hypervisor_remove(struct platform_device *pdev)
+{
+	of_platform_depopulate(&pdev->dev);
+}
+
+static const struct of_device_id gh_hypervisor_of_match[] = {
+	{ .compatible = "gunyah-hypervisor" },
+	{ }
+};
+MODULE_DEVICE_TABLE(of, gh_hypervisor_of_match);
+
+static struct platform_driver gh_hypervisor_driver = {
+	.probe = gh_hypervisor_probe,
+	.remove = gh_hypervisor_remove,
+	.driver = {
+		.name = "gh_hypervisor",
+		.of_match_table = gh_hypervisor_of_match,
+	},
+};
+
+static struct platform_driver * const gh_rm_drivers[] = {
+	&gh_hypervisor_driver,
+	&gh_rm_driver,
+};
+
+/**
+ * gh_rm_register_client() - Look for a resource manager
+ * @client: told when there is one. There can be one client.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0 or a negative errno.
+ */
+int gh_rm_register_client(const struct gh_rm_client *client)
+{
+	gh_rm_client = client;
+	return platform_register_drivers(gh_rm_drivers, ARRAY_SIZE(gh_rm_drivers));
+}
+
+/**
+ * gh_rm_unregister_client() - Undo gh_rm_register_client()
+ *
+ * Context: Process context. May sleep.
+ */
+void gh_rm_unregister_client(void)
+{
+	platform_unregister_drivers(gh_rm_drivers, ARRAY_SIZE(gh_rm_drivers));
+}

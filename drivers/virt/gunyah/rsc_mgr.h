@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __GH_RSC_MGR_H
+#define __GH_RSC_MGR_H
+
+#include <linux/gunyah.h>
+#include <linux/gunyah_rsc_mgr.h>
+#include <linux/workqueue.h>
+
+/* What is shared between the call engine and the typed calls that are made with it. */
+
+/* Error codes of the resource manager, in a reply's first word */
+#define GH_RM_ERROR_OK			0
+#define GH_RM_ERROR_NOMEM		1
+#define GH_RM_ERROR_NORESOURCE		2
+#define GH_RM_ERROR_DENIED		3
+#define GH_RM_ERROR_INVALID		4
+#define GH_RM_ERROR_BUSY		5
+#define GH_RM_ERROR_ARGUMENT_INVALID	6
+#define GH_RM_ERROR_HANDLE_INVALID	7
+#define GH_RM_ERROR_VALIDATE_FAILED	8
+#define GH_RM_ERROR_MAP_FAILED		9
+#define GH_RM_ERROR_MEM_INVALID		10
+#define GH_RM_ERROR_MEM_INUSE		11
+#define GH_RM_ERROR_MEM_RELEASED	12
+#define GH_RM_ERROR_VMID_INVALID	13
+#define GH_RM_ERROR_LOOKUP_FAILED	14
+#define GH_RM_ERROR_IRQ_INVALID		15
+#define GH_RM_ERROR_IRQ_INUSE		16
+#define GH_RM_ERROR_IRQ_RELEASED	17
+#define GH_RM_ERROR_IN_USE		18
+#define GH_RM_ERROR_IRQ_NOT_MAPPED	19
+#define GH_RM_ERROR_VM_STATE		20
+#define GH_RM_ERROR_UNIMPLEMENTED	U32_MAX
+
+/* Longest payload of a late reply that anybody is interested in, in bytes */
+#define GH_RM_LATE_RESP_SIZE		8
+
+/**
+ * struct gh_rm_late - What to do about a reply that comes after the deadline
+ * @fn: called from process context with @rm_error, @resp and @resp_len filled in;
+ *      may call the resource manager. The object is freed when it returns.
+ *      Not called if the reply never comes.
+ * @data: for @fn
+ * @rm_error: the resource manager's error code
+ * @resp: the reply's payload, after the error code
+ * @resp_len: length of @resp in bytes, 0 if it was too long for @resp
+ * @rm: the resource manager that was asked
+ *
+ * The other members belong to the call engine.
+ */
+struct gh_rm_late {
+	void (*fn)(struct gh_rm_late *late);
+	void *data;
+	u32 rm_error;
+	u8 resp[GH_RM_LATE_RESP_SIZE] __aligned(4);
+	size_t resp_len;
+	struct gh_rm *rm;
+
+	struct work_struct work;
+	struct list_head list;
+	u32 id;
+	u16 seq;
+};
+
+/**
+ * struct gh_rm_call - One request and its reply
+ * @id: message id
+ * @req: payload of the request
+ * @req_len: length of @req in bytes
+ * @resp: where the reply's payload after the error code goes
+ * @resp_size: exact length that a successful reply must have, in bytes
+ * @late: called if the reply comes after the deadline, or NULL. kmalloc'ed; the
+ *        engine takes it over if the call ends in -ETIMEDOUT, and only then.
+ * @rm_error: set to the resource manager's error code if it replied
+ */
+struct gh_rm_call {
+	u32 id;
+	const void *req;
+	size_t req_len;
+	void *resp;
+	size_t resp_size;
+	struct gh_rm_late *late;
+	u32 rm_error;
+};
+
+int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call);
+const char *gh_rm_error_name(u32 rm_error);
+int gh_rm_error_remap(u32 rm_error);
+
+/* Our own VMID, GH_VMID_INVAL until it has been asked for */
+u16 *gh_rm_own_vmid(struct gh_rm *rm);
+
+/* The parcels that all VMs of this host have at the resource manager together */
+bool gh_rm_parcel_charge(struct gh_rm *rm);
+void gh_rm_parcel_uncharge(struct gh_rm *rm);
+
+/* Decodes a notification and returns which VM it is about, or GH_VMID_INVAL. */
+u16 gh_rm_notification_vmid(u32 id, const void *payload, size_t len);
+void gh_rm_notification_deliver(struct gh_rm *rm, struct gh_rm_listener *listener, u32 id,
+				const void *payload, size_t len);
+
+/**
+ * struct gh_rm_transport_ops - How packets get to the resource manager
+ * @send: takes a packet, in order, to be sent as soon as possible. It is answered
+ *        by gh_rm_transport_sent() and must stay until then. May fail with an
+ *        errno, in which case it is not answered. Does not sleep.
+ *
+ * Packets received go to gh_rm_transport_received().
+ */
+struct gh_rm_transport_ops {
+	int (*send)(void *transport, struct gh_msgq_tx_data *packet);
+};
+
+struct gh_rm *gh_rm_alloc(struct device *dev, const struct gh_rm_transport_ops *ops,
+			  void *transport);
+void gh_rm_close(struct gh_rm *rm);
+void gh_rm_shutdown(struct gh_rm *rm);
+void gh_rm_transport_sent(struct gh_rm *rm, struct gh_msgq_tx_data *packet, int err);
+void gh_rm_transport_received(struct gh_rm *rm, const void *packet, size_t len);
+
+#endif /* __GH_RSC_MGR_H */

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Gunyah resource manager: memory parcels
+ *
+ * A parcel is memory that its owner lends to (and then has no access to any more)
+ * or shares with other VMs. It is a list of contiguous pieces and an ACL. One
+ * message holds up to 512 pieces; a parcel with more is created open and grows by
+ * further messages, the last of which closes it. An open parcel can be reclaimed
+ * like any other.
+ *
+ * What a parcel's state says is the whole contract with its owner: memory may be
+ * used again if it is GH_RM_PARCEL_NONE, and in no other case. Every path out of
+ * here sets it.
+ *
+ * Memory is not sanitised by the resource manager, neither when it is given away
+ * (it holds the guest's image) nor when it comes back (its owner is the process
+ * whose guest it was).
+ */
+
+#include <linux/slab.h>
+#include <asm/byteorder.h>
+
+#include "rsc_mgr.h"
+
+#define GH_RM_RPC_MEM_LEND	0x51000012
+#define GH_RM_RPC_MEM_SHARE	0x51000013
+#define GH_RM_RPC_MEM_RECLAIM	0x51000015
+#define GH_RM_RPC_MEM_APPEND	0x51000018
+
+#define GH_MEM_CREATE_FLAG_APPEND	BIT(1)
+#define GH_MEM_APPEND_FLAG_END		BIT(0)
+
+struct gh_rm_mem_create_hdr {
+	u8 mem_type;
+	u8 zero0;
+	u8 flags;
+	u8 zero1;
+	__le32 label;
+} __packed;
+
+struct gh_rm_mem_append_hdr {
+	__le32 mem_handle;
+	u8 flags;
+	u8 zero[3];
+} __packed;
+
+/* In front of each list */
+struct gh_rm_list_hdr {
+	__le16 n;
+	__le16 zero;
+} __packed;
+
+struct gh_rm_acl {
+	__le16 vmid;
+	u8 perms;
+	u8 zero;
+} __packed;
+
+struct gh_rm_mem {
+	__le64 addr;
+	__le64 size;
+} __packed;
+
+struct gh_rm_mem_reclaim_req {
+	__le32 mem_handle;
+	u8 flags;
+	u8 zero[3];
+} __packed;
+
+struct gh_rm_mem_create_resp {
+	__le32 mem_handle;
+} __packed;
+
+static size_t gh_rm_list_size(size_t n, size_t entry)
+{
+	return sizeof(struct gh_rm_list_hdr) + n * entry;
+}
+
+/* Write the next @n pieces of memory; returns the byte behind them or NULL if there are fewer. */
+static void *gh_rm_put_mem_list(struct gh_rm_mem_iter *iter, void *buf, size_t n)
+{
+	struct gh_rm_list_hdr *hdr = buf;
+	struct gh_rm_mem *mem = buf + sizeof(*hdr);
+	u64 addr, size;
+	size_t i;
+
+	hdr->n = cpu_to_le16(n);
+	hdr->zero = 0;
+	for (i = 0; i < n; i++, mem++) {
+		if (WARN_ON_ONCE(!iter->next(iter, &addr, &size)))
+			return NULL;
+		mem->addr = cpu_to_le64(addr);
+		mem->size = cpu_to_le64(size);
+	}
+
+	return mem;
+}
+
+static void *gh_rm_put_acl_list(const struct gh_rm_mem_parcel *parcel, void *buf)
+{
+	struct gh_rm_list_hdr *hdr = buf;
+	struct gh_rm_acl *acl = buf + sizeof(*hdr);
+	size_t i;
+
+	hdr->n = cpu_to_le16(parcel->n_acl_entries);
+	hdr->zero = 0;
+	for (i = 0; i < parcel->n_acl_entries; i++, acl++) {
+		acl->vmid = cpu_to_le16(parcel->acl_entries[i].vmid);
+		acl->perms = parcel->acl_entries[i].perms;
+		acl->zero = 0;
+	}
+
+	return acl;
+}
+
+/* Append what is left of @parcel, of which the first message took @sent pieces. */
+static int gh_rm_mem_append(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel, size_t sent,
+			    void *buf)
+{
+	int ret;
+
+	while (sent < parcel->n_mem_entries) {
+		size_t n = min_t(size_t, parcel->n_mem_entries - sent, GH_RM_MAX_MEM_ENTRIES);
+		struct gh_rm_mem_append_hdr *hdr = buf;
+		struct gh_rm_call call = {
+			.id = GH_RM_RPC_MEM_APPEND,
+			.req = buf,
+			.req_len = sizeof(*hdr) + gh_rm_list_size(n, sizeof(struct gh_rm_mem)),
+		};
+
+		*hdr = (struct gh_rm_mem_append_hdr) {
+			.mem_handle = cpu_to_le32(parcel->mem_handle),
+			.flags = sent + n == parcel->n_mem_entries ? GH_MEM_APPEND_FLAG_END : 0,
+		};
+		if (!gh_rm_put_mem_list(parcel->iter, hdr + 1, n))
+			return -EINVAL;
+
+		ret = gh_rm_call(rm, &call);
+		if (ret)
+			return ret;
+
+		sent += n;
+	}
+
+	return 0;
+}
+
+static void gh_rm_mem_create_late(struct gh_rm_late *late)
+{
+	struct gh_rm_mem_create_resp *resp = (struct gh_rm_mem_create_resp *)late->resp;
+	struct gh_rm_mem_parcel *parcel = late->data;
+
+	if (late->rm_error != GH_RM_ERROR_OK) {
+		gh_rm_parcel_uncharge(late->rm);
+		parcel->late(parcel, GH_RM_PARCEL_NONE, GH_MEM_HANDLE_INVAL);
+	} else if (late->resp_len == sizeof(*resp)) {
+		parcel->late(parcel, GH_RM_PARCEL_HELD, le32_to_cpu(resp->mem_handle));
+	}
+}
+
+static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *parcel)
+{
+	size_t n = min_t(size_t, parcel->n_mem_entries, GH_RM_MAX_MEM_ENTRIES);
+	struct gh_rm_mem_create_hdr *hdr;
+	struct gh_rm_mem_create_resp resp;
+	struct gh_rm_list_hdr *attr;
+	struct gh_rm_call call = {
+		.id = id,
+		.resp = &resp,
+		.resp_size = sizeof(resp),
+	};
+	size_t size;
+	void *buf, *pos;
+	int ret;
+
+	if (!parcel->n_mem_entries || !parcel->n_acl_entries ||
+	    parcel->n_acl_entries > GH_RM_MAX_MEM_ENTRIES)
+		return -EINVAL;
+
+	if (!gh_rm_parcel_charge(rm))
+		return -ENOSPC;
+
+	/* Appending needs no more than this. */
+	size = sizeof(*hdr) + gh_rm_list_size(parcel->n_acl_entries, sizeof(struct gh_rm_acl)) +
+	       gh_rm_list_size(n, sizeof(struct gh_rm_mem)) + sizeof(*attr);
+	buf = kvmalloc(size, GFP_KERNEL);
+	call.late = kzalloc(sizeof(*call.late), GFP_KERNEL);
+	if (!buf || !call.late) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	call.late->fn = gh_rm_mem_create_late;
+	call.late->data = parcel;
+
+	hdr = buf;
+	*hdr = (struct gh_rm_mem_create_hdr) {
+		.mem_type = parcel->mem_type,
+		.flags = parcel->n_mem_entries > n ? GH_MEM_CREATE_FLAG_APPEND : 0,
+		.label = cpu_to_le32(parcel->label),
+	};
+	pos = gh_rm_put_acl_list(parcel, hdr + 1);
+	pos = gh_rm_put_mem_list(parcel->iter, pos, n);
+	if (!pos) {
+		ret = -EINVAL;
+		goto out;
+	}
+	/* No attributes: what the resource manager demands of image memory */
+	attr = pos;
+	*attr = (struct gh_rm_list_hdr) {};
+
+	call.req = buf;
+	call.req_len = size;
+	ret = gh_rm_call(rm, &call);
+	if (!ret) {
+		parcel->state = GH_RM_PARCEL_HELD;
+		parcel->mem_handle = le32_to_cpu(resp.mem_handle);
+
+		ret = gh_rm_mem_append(rm, parcel, n, buf);
+		/* Should the reclaim fail, too, the parcel's state says so. */
+		if (ret)
+			gh_rm_mem_reclaim(rm, parcel);
+		goto out_free;
+	}
+
+	if (gh_rm_outcome_unknown(ret))
+		parcel->state = GH_RM_PARCEL_UNKNOWN;
+	/* The call engine has taken it over. */
+	if (ret == -ETIMEDOUT)
+		call.late = NULL;
+out:
+	if (parcel->state == GH_RM_PARCEL_NONE)
+		gh_rm_parcel_uncharge(rm);
+out_free:
+	kfree(call.late);
+	kvfree(buf);
+	return ret;
+}
+
+/**
+ * gh_rm_mem_lend() - Give memory away for a while (MEM_LEND, 0x51000012)
+ * @rm: the resource manager
+ * @parcel: the memory, in state GH_RM_PARCEL_NONE. Must stay while its state is
+ *          another.
+ *
+ * The host must not touch the memory while the parcel exists.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -ENOSPC if there are GH_RM_MAX_PARCELS parcels already; -ENOMEM; a
+ * negative errno of gh_rm_call(). After an error look at the parcel's state: the
+ * resource manager may have kept the memory all the same.
+ */
+int gh_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
+{
+	return gh_rm_mem_create(rm, GH_RM_RPC_MEM_LEND, parcel);
+}
+
+/**
+ * gh_rm_mem_share() - Give others access to memory (MEM_SHARE, 0x51000013)
+ * @rm: the resource manager
+ * @parcel: the memory, as for gh_rm_mem_lend()
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: as gh_rm_mem_lend().
+ */
+int gh_rm_mem_share(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
+{
+	return gh_rm_mem_create(rm, GH_RM_RPC_MEM_SHARE, parcel);
+}
+
+/**
+ * gh_rm_mem_reclaim() - Take memory back (MEM_RECLAIM, 0x51000015)
+ * @rm: the resource manager
+ * @parcel: the memory, in state GH_RM_PARCEL_HELD
+ *
+ * Refused while a VM has accepted the memory, which it has from its start until
+ * its reset is complete.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0 and the parcel is in state GH_RM_PARCEL_NONE; -EINVAL if it is still
+ * in use; a negative errno of gh_rm_call(). After an error the parcel must be
+ * reclaimed again.
+ */
+int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
+{
+	struct gh_rm_mem_reclaim_req req = { .mem_handle = cpu_to_le32(parcel->mem_handle) };
+	struct gh_rm_call call = {
+		.id = GH_RM_RPC_MEM_RECLAIM,
+		.req = &req,
+		.req_len = sizeof(req),
+	};
+	int ret;
+
+	ret = gh_rm_call(rm, &call);
+
+	/*
+	 * Handles are not reused. If the resource manager does not know this one
+	 * any more the reclaim that it did not answer was carried out.
+	 */
+	if (ret && parcel->reclaim_asked && call.rm_error == GH_RM_ERROR_HANDLE_INVALID)
+		ret = 0;
+
+	if (ret) {
+		if (gh_rm_outcome_unknown(ret))
+			parcel->reclaim_asked = true;
+		return ret;
+	}
+
+	parcel->state = GH_RM_PARCEL_NONE;
+	parcel->mem_handle = GH_MEM_HANDLE_INVAL;
+	parcel->reclaim_asked = false;
+	gh_rm_parcel_uncharge(rm);
+	return 0;
+}

@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Gunyah resource manager: typed calls for the life of a VM, and notifications
+ *
+ * Each function is one message of the resource manager's public interface
+ * (vm_mgnt_message.h, vm_creation_message.h); its id stands beside its name. The
+ * resource manager checks the length of every request exactly.
+ */
+
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <asm/byteorder.h>
+
+#include "rsc_mgr.h"
+
+#define GH_RM_RPC_VM_ALLOC_VMID		0x56000001
+#define GH_RM_RPC_VM_DEALLOC_VMID	0x56000002
+#define GH_RM_RPC_VM_START		0x56000004
+#define GH_RM_RPC_VM_STOP		0x56000005
+#define GH_RM_RPC_VM_RESET		0x56000006
+#define GH_RM_RPC_VM_CONFIG_IMAGE	0x56000009
+#define GH_RM_RPC_VM_INIT		0x5600000b
+#define GH_RM_RPC_VM_GET_STATE		0x56000017
+#define GH_RM_RPC_VM_GET_VMID		0x56000024
+
+#define GH_RM_NOTIF_VM_EXITED		0x56100001
+#define GH_RM_NOTIF_VM_STATUS		0x56100008
+
+struct gh_rm_vm_req {
+	__le16 vmid;
+	__le16 zero;
+} __packed;
+
+struct gh_rm_vmid_resp {
+	__le16 vmid;
+	__le16 zero;
+} __packed;
+
+#define GH_RM_VM_STOP_FLAG_FORCE	BIT(0)
+#define GH_RM_VM_STOP_REASON_FORCE	3
+
+struct gh_rm_vm_stop_req {
+	__le16 vmid;
+	u8 flags;
+	u8 zero;
+	__le32 stop_reason;
+} __packed;
+
+struct gh_rm_vm_config_image_req {
+	__le16 vmid;
+	__le16 auth_mech;
+	__le32 mem_handle;
+	__le64 image_offset;
+	__le64 image_size;
+	__le64 dtb_offset;
+	__le64 dtb_size;
+} __packed;
+
+struct gh_rm_vm_state_resp {
+	u8 vm_status;
+	u8 os_status;
+	__le16 app_status;
+} __packed;
+
+struct gh_rm_vm_exited_notif {
+	__le16 vmid;
+	__le16 exit_type;
+	__le32 reason_size;
+	u8 reason[];
+} __packed;
+
+struct gh_rm_vm_status_notif {
+	__le16 vmid;
+	__le16 zero;
+	u8 vm_status;
+	u8 os_status;
+	__le16 app_status;
+} __packed;
+
+static const struct {
+	const char *name;
+	int err;
+} gh_rm_errors[] = {
+	[GH_RM_ERROR_OK]		= { "OK", 0 },
+	[GH_RM_ERROR_NOMEM]		= { "NOMEM", -ENOMEM },
+	[GH_RM_ERROR_NORESOURCE]	= { "NORESOURCE", -ENODEV },
+	[GH_RM_ERROR_DENIED]		= { "DENIED", -EPERM },
+	[GH_RM_ERROR_INVALID]		= { "MSG_INVALID", -EINVAL },
+	[GH_RM_ERROR_BUSY]		= { "BUSY", -EBUSY },
+	[GH_RM_ERROR_ARGUMENT_INVALID]	= { "ARGUMENT_INVALID", -EINVAL },
+	[GH_RM_ERROR_HANDLE_INVALID]	= { "HANDLE_INVALID", -EINVAL },
+	[GH_RM_ERROR_VALIDATE_FAILED]	= { "VALIDATE_FAILED", -EINVAL },
+	[GH_RM_ERROR_MAP_FAILED]	= { "MAP_FAILED", -EINVAL },
+	[GH_RM_ERROR_MEM_INVALID]	= { "MEM_INVALID", -EINVAL },
+	[GH_RM_ERROR_MEM_INUSE]		= { "MEM_INUSE", -EINVAL },
+	[GH_RM_ERROR_MEM_RELEASED]	= { "MEM_RELEASED", -EINVAL },
+	[GH_RM_ERROR_VMID_INVALID]	= { "VMID_INVALID", -EINVAL },
+	[GH_RM_ERROR_LOOKUP_FAILED]	= { "LOOKUP_FAILED", -EINVAL },
+	[GH_RM_ERROR_IRQ_INVALID]	= { "IRQ_INVALID", -EINVAL },
+	[GH_RM_ERROR_IRQ_INUSE]		= { "IRQ_INUSE", -EINVAL },
+	[GH_RM_ERROR_IRQ_RELEASED]	= { "IRQ_RELEASED", -EINVAL },
+	[GH_RM_ERROR_IN_USE]		= { "IN_USE", -EBUSY },
+	[GH_RM_ERROR_IRQ_NOT_MAPPED]	= { "IRQ_NOT_MAPPED", -EINVAL },
+	[GH_RM_ERROR_VM_STATE]		= { "VM_STATE", -EBADFD },
+};
+
+/**
+ * gh_rm_error_name() - The resource manager's name for an error
+ * @rm_error: first word of a reply
+ *
+ * Return: a string, "unknown error" for a code that we do not know.
+ */
+const char *gh_rm_error_name(u32 rm_error)
+{
+	if (rm_error == GH_RM_ERROR_UNIMPLEMENTED)
+		return "UNIMPLEMENTED";
+	if (rm_error < ARRAY_SIZE(gh_rm_errors))
+		return gh_rm_errors[rm_error].name;
+	return "unknown error";
+}
+
+/**
+ * gh_rm_error_remap() - The errno for an error of the resource manager
+ * @rm_error: first word of a reply
+ *
+ * Return: 0 or a negative errno, -EBADMSG for a code that we do not know.
+ */
+int gh_rm_error_remap(u32 rm_error)
+{
+	if (rm_error == GH_RM_ERROR_UNIMPLEMENTED)
+		return -EOPNOTSUPP;
+	if (rm_error < ARRAY_SIZE(gh_rm_errors))
+		return gh_rm_errors[rm_error].err;
+	return -EBADMSG;
+}
+
+/* The many messages whose request is a VMID and whose reply is an error code */
+static int gh_rm_vm_call(struct gh_rm *rm, u32 id, u16 vmid)
+{
+	struct gh_rm_vm_req req = { .vmid = cpu_to_le16(vmid) };
+	struct gh_rm_call call = { .id = id, .req = &req, .req_len = sizeof(req) };
+
+	return gh_rm_call(rm, &call);
+}
+
+/**
+ * gh_rm_get_vmid() - Ask for our own VMID (VM_GET_VMID, 0x56000024)
+ * @rm: the resource manager
+ * @vmid: set to the VMID
+ *
+ * It never changes, so it is asked for once.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0 or a negative errno of gh_rm_call().
+ */
+int gh_rm_get_vmid(struct gh_rm *rm, u16 *vmid)
+{
+	struct gh_rm_vmid_resp resp;
+	struct gh_rm_call call = {
+		.id = GH_RM_RPC_VM_GET_VMID,
+		.resp = &resp,
+		.resp_size = sizeof(resp),
+	};
+	u16 *own = gh_rm_own_vmid(rm);
+	int ret;
+
+	if (READ_ONCE(*own) == GH_VMID_INVAL) {
+		ret = gh_rm_call(rm, &call);
+		if (ret)
+			return ret;
+		WRITE_ONCE(*own, le16_to_cpu(resp.vmid));
+	}
+
+	*vmid = READ_ONCE(*own);
+	return 0;
+}
+
+/* Nobody knows of the VMID that came too late, so nobody else can give it back. */
+static void gh_rm_alloc_vmid_late(struct gh_rm_late *late)
+{
+	struct gh_rm_vmid_resp *resp = (struct gh_rm_vmid_resp *)late->resp;
+
+	if (late->rm_error == GH_RM_ERROR_OK && late->resp_len == sizeof(*resp) &&
+	    !gh_rm_dealloc_vmid(late->rm, le16_to_cpu(resp->vmid)))
+		return;
+
+	if (late->rm_error == GH_RM_ERROR_OK)
+		gh_rm_count(late->rm, GH_RM_STAT_LOST_VMIDS);
+}
+
+/**
+ * gh_rm_alloc_vmid() - Get a VMID for a new VM (VM_ALLOC_VMID, 0x56000001)
+ * @rm: the resource manager
+ * @vmid: set to the VMID
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -ENODEV if all are in use; -ENOMEM; a negative errno of
+ * gh_rm_call(). A VMID that arrives after -ETIMEDOUT is given back.
+ */
+int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
+{
+	/* VMID 0: whichever is free */
+	struct gh_rm_vm_req req = {};
+	struct gh_rm_vmid_resp resp;
+	struct gh_rm_call call = {
+		.id = GH_RM_RPC_VM_ALLOC_VMID,
+		.req = &req,
+		.req_len = sizeof(req),
+		.resp = &resp,
+		.resp_size = sizeof(resp),
+	};
+	int ret;
+
+	call.late = kzalloc(sizeof(*call.late), GFP_KERNEL);
+	if (!call.late)
+		return -ENOMEM;
+	call.late->fn = gh_rm_alloc_vmid_late;
+
+	ret = gh_rm_call(rm, &call);
+	if (ret != -ETIMEDOUT)
+		kfree(call.late);
+	if (ret == -EPROTO)
+		gh_rm_count(rm, GH_RM_STAT_LOST_VMIDS);
+	if (!ret)
+		*vmid = le16_to_cpu(resp.vmid);
+
+	return ret;
+}
+
+/**
+ * gh_rm_dealloc_vmid() - Give a VMID back (VM_DEALLOC_VMID, 0x56000002)
+ * @rm: the resource manager
+ * @vmid: the VMID. Must be ours: an unknown one makes the resource manager assert.
+ *
+ * The VM must be in state LOAD or RESET.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -EBADFD in another state; a negative errno of gh_rm_call().
+ */
+int gh_rm_dealloc_vmid(struct gh_rm *rm, u16 vmid)
+{
+	return gh_rm_vm_call(rm, GH_RM_RPC_VM_DEALLOC_VMID, vmid);
+}
+
+/**
+ * gh_rm_vm_configure() - Say where a VM's image and devicetree are
+ *                        (VM_CONFIG_IMAGE, 0x56000009)
+ * @rm: the resource manager
+ * @vmid: the VM, in state LOAD
+ * @auth: how the image is authenticated
+ * @mem_handle: parcel with image and devicetree, with the VM in its ACL
+ * @image_offset: start of the image in the parcel, in bytes
+ * @image_size: its size in bytes
+ * @dtb_offset: start of the devicetree in the parcel, in bytes, page aligned
+ * @dtb_size: room for the devicetree in bytes, page aligned
+ *
+ * The VM is then in state INIT, or in INIT_FAILED if this is refused.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -EBADFD in another state; -EINVAL if the parcel or a range is wrong;
+ * a negative errno of gh_rm_call().
+ */
+int gh_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism auth,
+		       u32 mem_handle, u64 image_offset, u64 image_size, u64 dtb_offset,
+		       u64 dtb_size)
+{
+	struct gh_rm_vm_config_image_req req = {
+		.vmid = cpu_to_le16(vmid),
+		.auth_mech = cpu_to_le16(auth),
+		.mem_handle = cpu_to_le32(mem_handle),
+		.image_offset = cpu_to_le64(image_offset),
+		.image_size = cpu_to_le64(image_size),
+		.dtb_offset = cpu_to_le64(dtb_offset),
+		.dtb_size = cpu_to_le64(dtb_size),
+	};
+	struct gh_rm_call call = {
+		.id = GH_RM_RPC_VM_CONFIG_IMAGE,
+		.req = &req,
+		.req_len = sizeof(req),
+	};
+
+	return gh_rm_call(rm, &call);
+}
+
+/**
+ * gh_rm_vm_init() - Make a VM of what was configured (VM_INIT, 0x5600000b)
+ * @rm: the resource manager
+ * @vmid: the VM, in state INIT
+ *
+ * Reads the devicetree. The VM is then in state READY, or in INIT_FAILED if this
+ * is refused.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -EBADFD in another state; -EINVAL if the devicetree is bad; -ENODEV
+ * if it asks for what there is not; a negative errno of gh_rm_call().
+ */
+int gh_rm_vm_init(struct gh_rm *rm, u16 vmid)
+{
+	return gh_rm_vm_call(rm, GH_RM_RPC_VM_INIT, vmid);
+}
+
+/**
+ * gh_rm_vm_start() - Let a VM run (VM_START, 0x56000004)
+ * @rm: the resource manager
+ * @vmid: the VM, in state READY
+ *
+ * The VM is then in state RUNNING, or in INIT_FAILED if this is refused.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -EBADFD in another state; -ENODEV if the image memory is not as the
+ * resource manager demands; a negative errno of gh_rm_call().
+ */
+int gh_rm_vm_start(struct gh_rm *rm, u16 vmid)
+{
+	return gh_rm_vm_call(rm, GH_RM_RPC_VM_START, vmid);
+}
+
+/**
+ * gh_rm_vm_stop() - Stop a VM by force (VM_STOP, 0x56000005)
+ * @rm: the resource manager
+ * @vmid: the VM, in state RUNNING or PAUSED
+ *
+ * Without force a VM is only asked to stop, and asking one that cannot hear it
+ * takes the resource manager down. The VM is stopped once it is in state EXITED.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -EBADFD in another state; a negative errno of gh_rm_call().
+ */
+int gh_rm_vm_stop(struct gh_rm *rm, u16 vmid)
+{
+	struct gh_rm_vm_stop_req req = {
+		.vmid = cpu_to_le16(vmid),
+		.flags = GH_RM_VM_STOP_FLAG_FORCE,
+		.stop_reason = cpu_to_le32(GH_RM_VM_STOP_REASON_FORCE),
+	};
+	struct gh_rm_call call = {
+		.id = GH_RM_RPC_VM_STOP,
+		.req = &req,
+		.req_len = sizeof(req),
+	};
+
+	return gh_rm_call(rm, &call);
+}
+
+/**
+ * gh_rm_vm_reset() - Begin to take a VM apart (VM_RESET, 0x56000006)
+ * @rm: the resource manager
+ * @vmid: the VM, in state EXITED, READY or INIT_FAILED, and only if it was
+ *        configured: otherwise this may take the resource manager down
+ *
+ * The VM is then in state RESETTING, and some time later in RESET. Only then can
+ * its memory be reclaimed.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -EBADFD in another state; a negative errno of gh_rm_call().
+ */
+int gh_rm_vm_reset(struct gh_rm *rm, u16 vmid)
+{
+	return gh_rm_vm_call(rm, GH_RM_RPC_VM_RESET, vmid);
+}
+
+/**
+ * gh_rm_vm_get_state() - Ask for the state of a VM (VM_GET_STATE, 0x56000017)
+ * @rm: the resource manager
+ * @vmid: the VM
+ * @status: set to its state
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -ENODEV if there is no such VM; a negative errno of gh_rm_call().
+ */
+int gh_rm_vm_get_state(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status)
+{
+	struct gh_rm_vm_req req = { .vmid = cpu_to_le16(vmid) };
+	struct gh_rm_vm_state_resp resp;
+	struct gh_rm_call call = {
+		.id = GH_RM_RPC_VM_GET_STATE,
+		.req = &req,
+		.req_len = sizeof(req),
+		.resp = &resp,
+		.resp_size = sizeof(resp),
+	};
+	int ret;
+
+	ret = gh_rm_call(rm, &call);
+	if (!ret)
+		*status = resp.vm_status;
+
+	return ret;
+}
+
+/**
+ * gh_rm_notification_vmid() - Which VM is a notification about?
+ * @id: message id
+ * @payload: payload of the notification
+ * @len: length of @payload in bytes
+ *
+ * Return: the VMID, or GH_VMID_INVAL if the notification is of a kind that we do
+ * not know or is too short for its kind.
+ */
+u16 gh_rm_notification_vmid(u32 id, const void *payload, size_t len)
+{
+	const struct gh_rm_vm_exited_notif *exited = payload;
+	const struct gh_rm_vm_status_notif *status = payload;
+
+	switch (id) {
+	case GH_RM_NOTIF_VM_EXITED:
+		if (len < sizeof(*exited) ||
+		    le32_to_cpu(exited->reason_size) > len - sizeof(*exited))
+			return GH_VMID_INVAL;
+		return le16_to_cpu(exited->vmid);
+	case GH_RM_NOTIF_VM_STATUS:
+		if (len < sizeof(*status))
+			return GH_VMID_INVAL;
+		return le16_to_cpu(status->vmid);
+	default:
+		return GH_VMID_INVAL;
+	}
+}
+
+/**
+ * gh_rm_notification_deliver() - Hand a notification to a VM's listener
+ * @rm: the resource manager
+ * @listener: the listener
+ * @id: message id
+ * @payload: payload of the notification, for which gh_rm_notification_vmid()
+ *           found a VM
+ * @len: length of @payload in bytes
+ */
+void gh_rm_notification_deliver(struct gh_rm *rm, struct gh_rm_listener *listener, u32 id,
+				const void *payload, size_t len)
+{
+	const struct gh_rm_vm_exited_notif *exited = payload;
+	const struct gh_rm_vm_status_notif *status = payload;
+
+	switch (id) {
+	case GH_RM_NOTIF_VM_EXITED:
+		listener->exited(listener, le16_to_cpu(exited->exit_type), exited->reason,
+				 le32_to_cpu(exited->reason_size));
+		break;
+	case GH_RM_NOTIF_VM_STATUS:
+		listener->status(listener, status->vm_status);
+		break;
+	}
+}
+
+const struct gh_rm_ops gh_rm_ops = {
+	.get_vmid = gh_rm_get_vmid,
+	.alloc_vmid = gh_rm_alloc_vmid,
+	.dealloc_vmid = gh_rm_dealloc_vmid,
+	.vm_configure = gh_rm_vm_configure,
+	.vm_init = gh_rm_vm_init,
+	.vm_start = gh_rm_vm_start,
+	.vm_stop = gh_rm_vm_stop,
+	.vm_reset = gh_rm_vm_reset,
+	.vm_get_state = gh_rm_vm_get_state,
+	.mem_lend = gh_rm_mem_lend,
+	.mem_share = gh_rm_mem_share,
+	.mem_reclaim = gh_rm_mem_reclaim,
+	.listen = gh_rm_listen,
+	.unlisten = gh_rm_unlisten,
+	.flush_notifications = gh_rm_flush_notifications,
+};

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _LINUX_GUNYAH_RSC_MGR_H
+#define _LINUX_GUNYAH_RSC_MGR_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+
+#define GH_VMID_INVAL		U16_MAX
+#define GH_MEM_HANDLE_INVAL	U32_MAX
+
+/* The resource manager's limits, per VM that owns memory and per message */
+#define GH_RM_MAX_PARCELS	64
+#define GH_RM_MAX_MEM_ENTRIES	512
+
+/* The resource manager counts memory in pages of this size, whatever ours is. */
+#define GH_RM_PAGE_SIZE		4096
+
+struct device;
+struct gh_rm;
+
+/*
+ * Lifetime
+ */
+
+/**
+ * struct gh_rm_client - Who is told that there is a resource manager
+ * @add: there is one. May fail, with an errno.
+ * @remove: it is about to go away. Calls still work until this returns and must
+ *          not be made afterwards.
+ */
+struct gh_rm_client {
+	int (*add)(struct gh_rm *rm);
+	void (*remove)(struct gh_rm *rm);
+};
+
+int gh_rm_register_client(const struct gh_rm_client *client);
+void gh_rm_unregister_client(void);
+
+struct gh_rm *gh_rm_get(struct gh_rm *rm);
+void gh_rm_put(struct gh_rm *rm);
+struct device *gh_rm_device(struct gh_rm *rm);
+void gh_rm_set_drvdata(struct gh_rm *rm, void *data);
+void *gh_rm_get_drvdata(struct gh_rm *rm);
+
+u32 *gh_rm_call_timeout_ms(struct gh_rm *rm);
+
+/**
+ * enum gh_rm_stat - What a resource manager client counts
+ * @GH_RM_STAT_CALLS: requests sent
+ * @GH_RM_STAT_TIMEOUTS: requests that got no reply before the deadline
+ * @GH_RM_STAT_LATE_REPLIES: replies to those, received in the end
+ * @GH_RM_STAT_UNEXPECTED: replies to nothing that was asked
+ * @GH_RM_STAT_BAD_PACKETS: packets and messages dropped because they made no sense
+ * @GH_RM_STAT_NOTIFICATIONS: notifications received
+ * @GH_RM_STAT_UNROUTED: notifications for VMs that are not ours
+ * @GH_RM_STAT_LOST: notifications dropped here for want of memory
+ * @GH_RM_STAT_LOST_VMIDS: VMIDs that can never be given back
+ * @GH_RM_NR_STATS: number of counters
+ */
+enum gh_rm_stat {
+	GH_RM_STAT_CALLS,
+	GH_RM_STAT_TIMEOUTS,
+	GH_RM_STAT_LATE_REPLIES,
+	GH_RM_STAT_UNEXPECTED,
+	GH_RM_STAT_BAD_PACKETS,
+	GH_RM_STAT_NOTIFICATIONS,
+	GH_RM_STAT_UNROUTED,
+	GH_RM_STAT_LOST,
+	GH_RM_STAT_LOST_VMIDS,
+	GH_RM_NR_STATS,
+};
+
+void gh_rm_count(struct gh_rm *rm, enum gh_rm_stat stat);
+u64 gh_rm_stat(struct gh_rm *rm, enum gh_rm_stat stat);
+unsigned int gh_rm_parcels(struct gh_rm *rm);
+
+/*
+ * Notifications
+ */
+
+/**
+ * enum gh_rm_vm_status - State of a VM in the resource manager
+ *
+ * Values of the resource manager's VM_STATUS and VM_GET_STATE messages.
+ */
+enum gh_rm_vm_status {
+	GH_RM_VM_STATUS_NO_STATE	= 0,
+	GH_RM_VM_STATUS_INIT		= 1,
+	GH_RM_VM_STATUS_READY		= 2,
+	GH_RM_VM_STATUS_RUNNING		= 3,
+	GH_RM_VM_STATUS_PAUSED		= 4,
+	GH_RM_VM_STATUS_LOAD		= 5,
+	GH_RM_VM_STATUS_AUTH		= 6,
+	GH_RM_VM_STATUS_INIT_FAILED	= 8,
+	GH_RM_VM_STATUS_EXITED		= 9,
+	GH_RM_VM_STATUS_RESETTING	= 10,
+	GH_RM_VM_STATUS_RESET		= 11,
+};
+
+/**
+ * struct gh_rm_listener - Receives the notifications about one VM
+ * @status: the VM changed its state in the resource manager
+ * @exited: the VM ended; @reason is @reason_size bytes
+ *
+ * Both are called from one ordered workqueue, in the order in which the resource
+ * manager sent the notifications. They may sleep, but must not call the resource
+ * manager.
+ */
+struct gh_rm_listener {
+	void (*status)(struct gh_rm_listener *listener, enum gh_rm_vm_status status);
+	void (*exited)(struct gh_rm_listener *listener, u16 exit_type, const void *reason,
+		       size_t reason_size);
+};
+
+/*
+ * Memory parcels
+ */
+
+enum gh_rm_mem_type {
+	GH_RM_MEM_TYPE_NORMAL	= 0,
+	GH_RM_MEM_TYPE_IO	= 1,
+};
+
+/* Access rights in an ACL. The resource manager takes only those with R. */
+#define GH_RM_ACL_X		BIT(0)
+#define GH_RM_ACL_W		BIT(1)
+#define GH_RM_ACL_R		BIT(2)
+
+struct gh_rm_mem_acl_entry {
+	u16 vmid;
+	u8 perms;
+};
+
+/**
+ * struct gh_rm_mem_iter - Enumerates the memory of a parcel
+ * @next: writes the next contiguous piece, in bytes, to @addr and @size. Returns
+ *        false if there is none.
+ */
+struct gh_rm_mem_iter {
+	bool (*next)(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size);
+};
+
+/**
+ * enum gh_rm_parcel_state - Who has the memory of a parcel
+ * @GH_RM_PARCEL_NONE: the owner; the resource manager has nothing
+ * @GH_RM_PARCEL_HELD: the resource manager has it, under @mem_handle
+ * @GH_RM_PARCEL_UNKNOWN: the resource manager was asked and did not answer
+ */
+enum gh_rm_parcel_state {
+	GH_RM_PARCEL_NONE,
+	GH_RM_PARCEL_HELD,
+	GH_RM_PARCEL_UNKNOWN,
+};
+
+/**
+ * struct gh_rm_mem_parcel - Memory that is lent to or shared with VMs
+ * @mem_type: normal or I/O memory
+ * @label: label for the VM to know the memory by
+ * @n_acl_entries: number of entries in @acl_entries
+ * @acl_entries: which VMs get access and what access. Must list the owner if the
+ *               memory is shared, must not if it is lent.
+ * @n_mem_entries: number of pieces that @iter enumerates
+ * @iter: the memory, used by the call that lends or shares only
+ * @late: called, from process context, if the answer to lending or sharing comes
+ *        after the deadline, with what @state and @mem_handle are now to become.
+ *        Until then the parcel is in state GH_RM_PARCEL_UNKNOWN and must stay.
+ * @state: who has the memory now
+ * @mem_handle: the resource manager's name for the parcel, if it has it
+ * @reclaim_asked: a reclaim was asked for and not answered
+ */
+struct gh_rm_mem_parcel {
+	enum gh_rm_mem_type mem_type;
+	u32 label;
+	size_t n_acl_entries;
+	struct gh_rm_mem_acl_entry *acl_entries;
+	size_t n_mem_entries;
+	struct gh_rm_mem_iter *iter;
+	void (*late)(struct gh_rm_mem_parcel *parcel, enum gh_rm_parcel_state state,
+		     u32 mem_handle);
+	enum gh_rm_parcel_state state;
+	u32 mem_handle;
+	bool reclaim_asked;
+};
+
+/*
+ * Calls
+ */
+
+enum gh_rm_vm_auth_mechanism {
+	GH_RM_VM_AUTH_NONE		= 0,
+	GH_RM_VM_AUTH_QCOM_PIL_ELF	= 1,
+	GH_RM_VM_AUTH_QCOM_ANDROID_PVM	= 2,
+};
+
+/*
+ * A call that ends with one of these may have been carried out or not. Every
+ * other error means that it was not.
+ */
+static inline bool gh_rm_outcome_unknown(int err)
+{
+	return err == -ETIMEDOUT || err == -EPROTO;
+}
+
+/**
+ * struct gh_rm_ops - What a VM manager asks of the resource manager
+ *
+ * A VM holds a pointer to one of these, so that tests can put a scripted
+ * resource manager in its place. See the functions of the same names, with the
+ * prefix gh_rm_, for arguments and results.
+ */
+struct gh_rm_ops {
+	int (*get_vmid)(struct gh_rm *rm, u16 *vmid);
+	int (*alloc_vmid)(struct gh_rm *rm, u16 *vmid);
+	int (*dealloc_vmid)(struct gh_rm *rm, u16 vmid);
+	int (*vm_configure)(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism auth,
+			    u32 mem_handle, u64 image_offset, u64 image_size, u64 dtb_offset,
+			    u64 dtb_size);
+	int (*vm_init)(struct gh_rm *rm, u16 vmid);
+	int (*vm_start)(struct gh_rm *rm, u16 vmid);
+	int (*vm_stop)(struct gh_rm *rm, u16 vmid);
+	int (*vm_reset)(struct gh_rm *rm, u16 vmid);
+	int (*vm_get_state)(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status);
+	int (*mem_lend)(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
+	int (*mem_share)(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
+	int (*mem_reclaim)(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
+	int (*listen)(struct gh_rm *rm, u16 vmid, struct gh_rm_listener *listener);
+	void (*unlisten)(struct gh_rm *rm, u16 vmid);
+	void (*flush_notifications)(struct gh_rm *rm);
+};
+
+extern const struct gh_rm_ops gh_rm_ops;
+
+int gh_rm_get_vmid(struct gh_rm *rm, u16 *vmid);
+int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid);
+int gh_rm_dealloc_vmid(struct gh_rm *rm, u16 vmid);
+int gh_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism auth,
+		       u32 mem_handle, u64 image_offset, u64 image_size, u64 dtb_offset,
+		       u64 dtb_size);
+int gh_rm_vm_init(struct gh_rm *rm, u16 vmid);
+int gh_rm_vm_start(struct gh_rm *rm, u16 vmid);
+int gh_rm_vm_stop(struct gh_rm *rm, u16 vmid);
+int gh_rm_vm_reset(struct gh_rm *rm, u16 vmid);
+int gh_rm_vm_get_state(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status);
+int gh_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
+int gh_rm_mem_share(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
+int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
+int gh_rm_listen(struct gh_rm *rm, u16 vmid, struct gh_rm_listener *listener);
+void gh_rm_unlisten(struct gh_rm *rm, u16 vmid);
+void gh_rm_flush_notifications(struct gh_rm *rm);
+
+#endif /* _LINUX_GUNYAH_RSC_MGR_H */
