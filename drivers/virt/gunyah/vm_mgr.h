@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __GH_VM_MGR_H
+#define __GH_VM_MGR_H
+
+#include <linux/completion.h>
+#include <linux/gunyah_rsc_mgr.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/miscdevice.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <uapi/linux/gunyah.h>
+
+struct mm_struct;
+struct seq_file;
+
+/**
+ * struct gh_vm_mgr - The VM manager of one resource manager
+ * @kref: the device, its open files and every VM hold one
+ * @misc: /dev/gunyah
+ * @rm: the resource manager
+ * @removal: held for reading to start a VM, for writing to set @gone
+ * @gone: the resource manager is gone or about to go
+ * @lock: guards @vms and, in the VMs, &gh_vm.quarantined. A leaf.
+ * @vms: every VM that exists, quarantined or not
+ */
+struct gh_vm_mgr {
+	struct kref kref;
+	struct miscdevice misc;
+	struct gh_rm *rm;
+	struct rw_semaphore removal;
+	bool gone;
+	struct mutex lock;		/* guards @vms, see above */
+	struct list_head vms;
+};
+
+/**
+ * enum gh_vm_state - State of a VM, as its user sees it
+ * @GH_VM_NEW: can be configured
+ * @GH_VM_STARTING: the start work is at it
+ * @GH_VM_RUNNING: the guest runs
+ * @GH_VM_EXITED: the guest has ended
+ * @GH_VM_FAILED: the start failed and has been undone as far as possible
+ * @GH_VM_STOPPING: the file is closed or the device removed; being stopped
+ * @GH_VM_RESETTING: being stopped; the resource manager takes the VM apart
+ * @GH_VM_QUARANTINED: the file is closed, but the resource manager did not give
+ *                     everything back
+ *
+ * Only vm_mgr_state.c writes it. Documentation/virt/gunyah/lifecycle.rst has the
+ * transitions.
+ */
+enum gh_vm_state {
+	GH_VM_NEW,
+	GH_VM_STARTING,
+	GH_VM_RUNNING,
+	GH_VM_EXITED,
+	GH_VM_FAILED,
+	GH_VM_STOPPING,
+	GH_VM_RESETTING,
+	GH_VM_QUARANTINED,
+};
+
+/**
+ * struct gh_vm - A virtual machine
+ * @kref: the file, the works and the resource manager's list hold one
+ * @mgr: the VM manager
+ * @rm: the resource manager
+ * @rm_ops: how to call it
+ * @mm: address space of the creator, grabbed; locked memory is charged to it
+ * @node: in &gh_vm_mgr.vms
+ *
+ * @mm_lock: guards @regions, @dtb and the step out of GH_VM_NEW. Once the VM has
+ *           left that state both are fixed and need no lock.
+ * @regions: struct gh_vm_mem, in the order in which they were added
+ * @n_regions: number of @regions
+ * @dtb: where the devicetree is
+ * @dtb_set: @dtb was set
+ *
+ * @status_lock: guards what follows, up to @exit_info. Held for a change of state
+ *               only, never across a call to the resource manager.
+ * @state: see enum gh_vm_state
+ * @start_result: what GH_VM_START returns, once the start work is done
+ * @rm_status: the VM's state in the resource manager as far as we know it
+ * @rm_status_known: @rm_status is to be believed
+ * @start_asked: VM_START was sent
+ * @exited: the guest has ended
+ * @exit_info: how the guest ended
+ * @status_wait: woken when any of these changes
+ *
+ * @rm_lock: held by the one work that deals with the resource manager. It guards
+ *           what follows, up to @vmid_lost.
+ * @vmid: 0 if there is none
+ * @listening: @listener is registered for @vmid
+ * @configured: the resource manager accepted the image, so that the VM can be reset
+ * @vmid_lost: the resource manager will not take @vmid back
+ *
+ * @listener: receives the notifications about @vmid
+ * @start_work: GH_VM_START
+ * @exit_work: ends the wait for a VM_EXITED that was lost
+ * @teardown_work: ends the VM
+ * @teardown_queued: bit 0: it was queued
+ * @torn_down: completed by @teardown_work
+ * @quarantined: @teardown_work left something at the resource manager
+ */
+struct gh_vm {
+	struct kref kref;
+	struct gh_vm_mgr *mgr;
+	struct gh_rm *rm;
+	const struct gh_rm_ops *rm_ops;
+	struct mm_struct *mm;
+	struct list_head node;
+
+	struct mutex mm_lock;		/* see above */
+	struct list_head regions;
+	unsigned int n_regions;
+	struct gh_vm_dtb_config dtb;
+	bool dtb_set;
+
+	struct rw_semaphore status_lock;
+	enum gh_vm_state state;
+	int start_result;
+	enum gh_rm_vm_status rm_status;
+	bool rm_status_known;
+	bool start_asked;
+	bool exited;
+	struct gh_vm_exit_info exit_info;
+	wait_queue_head_t status_wait;
+
+	struct mutex rm_lock;		/* see above */
+	u16 vmid;
+	bool listening;
+	bool configured;
+	bool vmid_lost;
+
+	struct gh_rm_listener listener;
+	struct work_struct start_work;
+	struct delayed_work exit_work;
+	struct work_struct teardown_work;
+	unsigned long teardown_queued;
+	struct completion torn_down;
+	bool quarantined;
+};
+
+/* vm_mgr.c: devices, files and the life of the objects */
+struct gh_vm *gh_vm_get(struct gh_vm *ghvm);
+void gh_vm_put(struct gh_vm *ghvm);
+
+/* vm_mgr_state.c: the state machine */
+void gh_vm_state_init(struct gh_vm *ghvm);
+const char *gh_vm_state_name(enum gh_vm_state state);
+enum gh_vm_state gh_vm_state(struct gh_vm *ghvm);
+int gh_vm_start(struct gh_vm *ghvm);
+int gh_vm_get_exit_info(struct gh_vm *ghvm, struct gh_vm_exit_info *info);
+bool gh_vm_has_ended(struct gh_vm *ghvm);
+void gh_vm_teardown(struct gh_vm *ghvm);
+void gh_vm_retry_quarantined(struct gh_vm_mgr *mgr);
+int gh_vm_wq_create(void);
+void gh_vm_wq_destroy(void);
+
+/**
+ * struct gh_vm_run - Physically contiguous memory of a region
+ * @pfn: first page
+ * @nr: number of pages
+ */
+struct gh_vm_run {
+	unsigned long pfn;
+	unsigned long nr;
+};
+
+/**
+ * struct gh_vm_run_chunk - As many runs as fit in a page
+ * @node: in &gh_vm_mem.chunks
+ * @nr: number of valid @runs
+ * @runs: the runs, in the order of the region
+ */
+struct gh_vm_run_chunk {
+	struct list_head node;
+	unsigned int nr;
+	struct gh_vm_run runs[];
+};
+
+/**
+ * struct gh_vm_mem - A memory region
+ * @node: in &gh_vm.regions
+ * @ghvm: the VM
+ * @gpa: guest address in bytes
+ * @size: size in bytes
+ * @label: the user's name for it, and the guest's
+ * @flags: GH_MEM_*
+ * @npages: pages pinned, and charged
+ * @nr_runs: number of runs in @chunks
+ * @chunks: struct gh_vm_run_chunk
+ * @parcel: the region at the resource manager; under &gh_vm.rm_lock
+ */
+struct gh_vm_mem {
+	struct list_head node;
+	struct gh_vm *ghvm;
+	u64 gpa;
+	u64 size;
+	u32 label;
+	u32 flags;
+	unsigned long npages;
+	unsigned long nr_runs;
+	struct list_head chunks;
+	struct gh_rm_mem_parcel parcel;
+};
+
+/* vm_mgr_mm.c: memory regions */
+int gh_vm_range_end(u64 start, u64 size, u64 *end);
+int gh_vm_mem_set(struct gh_vm *ghvm, const struct gh_userspace_memory_region *region);
+struct gh_vm_mem *gh_vm_mem_find(struct gh_vm *ghvm, u64 gpa, u64 size);
+int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem);
+int gh_vm_mem_reclaim_all(struct gh_vm *ghvm);
+void gh_vm_mem_release(struct gh_vm *ghvm);
+unsigned long gh_vm_mem_pages(struct gh_vm *ghvm, bool at_rm_only);
+
+/* debugfs.c */
+void gh_debugfs_add(struct gh_vm_mgr *mgr);
+void gh_debugfs_remove(void);
+
+#endif /* __GH_VM_MGR_H */

@@ -1,0 +1,761 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Gunyah VM manager: the state machine of a VM
+ *
+ * There are two states. The VM's own (enum gh_vm_state) is what its user sees and
+ * what decides which ioctl is allowed. The one in the resource manager (enum
+ * gh_rm_vm_status) decides which message is legal, and an illegal one can take the
+ * platform down. We follow the latter by what we ask for and by notifications, and
+ * ask the resource manager where neither tells.
+ *
+ * Dealing with the resource manager takes time, and need not end well. It is done
+ * by works, one at a time under gh_vm::rm_lock: one starts the VM, one ends it.
+ * Users wait for them and can be killed while they wait.
+ *
+ * To undo a start, however far it got, and to end a VM are the same thing: lead
+ * the VM to a state in which the resource manager lets go of it, take back the
+ * memory, give back the VMID. gh_vm_unwind() does the first:
+ *
+ *    LOAD, RESET                 here it lets go
+ *    INIT                        there is no way back: VM_INIT, then see
+ *    RUNNING, PAUSED             VM_STOP, wait for EXITED
+ *    READY, EXITED, INIT_FAILED  VM_RESET, wait for RESET
+ *    INIT_FAILED, but the image was refused
+ *                                VM_RESET might take the resource manager down. It
+ *                                gives the memory back, but never the VMID.
+ *
+ * What cannot be taken back is quarantined: the VM outlives its file, its pages
+ * stay pinned and charged, and it is tried again when the resource manager shows
+ * that it is alive.
+ */
+
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+
+#include "vm_mgr.h"
+
+/* VM_EXITED follows the VM_STATUS that says the same. After this it is lost. */
+#define GH_VM_EXITED_GRACE	msecs_to_jiffies(1000)
+
+/* States that a VM passes through on its way out; more steps than this is a loop. */
+#define GH_VM_UNWIND_STEPS	8
+
+#define GH_VM_TEARDOWN_QUEUED	0
+
+static struct workqueue_struct *gh_vm_wq;
+
+static const char * const gh_vm_state_names[] = {
+	[GH_VM_NEW]		= "new",
+	[GH_VM_STARTING]	= "starting",
+	[GH_VM_RUNNING]		= "running",
+	[GH_VM_EXITED]		= "exited",
+	[GH_VM_FAILED]		= "failed",
+	[GH_VM_STOPPING]	= "stopping",
+	[GH_VM_RESETTING]	= "resetting",
+	[GH_VM_QUARANTINED]	= "quarantined",
+};
+
+const char *gh_vm_state_name(enum gh_vm_state state)
+{
+	return gh_vm_state_names[state];
+}
+
+/**
+ * gh_vm_state() - State of a VM at this moment
+ * @ghvm: the VM
+ *
+ * Return: the state. It may have changed already, unless what the caller holds
+ * excludes that.
+ */
+enum gh_vm_state gh_vm_state(struct gh_vm *ghvm)
+{
+	return READ_ONCE(ghvm->state);
+}
+
+static void gh_vm_set_state(struct gh_vm *ghvm, enum gh_vm_state state)
+{
+	lockdep_assert_held_write(&ghvm->status_lock);
+
+	WRITE_ONCE(ghvm->state, state);
+	wake_up_all(&ghvm->status_wait);
+}
+
+/*
+ * What the resource manager told
+ */
+
+/*
+ * A VM never goes back in the resource manager. A notification that comes later
+ * than the reply to what caused it is therefore recognised as old.
+ */
+static unsigned int gh_vm_rm_progress(enum gh_rm_vm_status status)
+{
+	switch (status) {
+	case GH_RM_VM_STATUS_NO_STATE:
+		return 0;
+	case GH_RM_VM_STATUS_LOAD:
+		return 1;
+	case GH_RM_VM_STATUS_AUTH:
+	case GH_RM_VM_STATUS_INIT:
+		return 2;
+	case GH_RM_VM_STATUS_READY:
+		return 3;
+	case GH_RM_VM_STATUS_RUNNING:
+	case GH_RM_VM_STATUS_PAUSED:
+		return 4;
+	case GH_RM_VM_STATUS_INIT_FAILED:
+	case GH_RM_VM_STATUS_EXITED:
+		return 5;
+	case GH_RM_VM_STATUS_RESETTING:
+		return 6;
+	case GH_RM_VM_STATUS_RESET:
+		return 7;
+	}
+
+	return 0;
+}
+
+static void gh_vm_rm_status_told(struct gh_vm *ghvm, enum gh_rm_vm_status status)
+{
+	lockdep_assert_held_write(&ghvm->status_lock);
+
+	if (gh_vm_rm_progress(status) < gh_vm_rm_progress(ghvm->rm_status))
+		return;
+
+	WRITE_ONCE(ghvm->rm_status, status);
+	ghvm->rm_status_known = true;
+	wake_up_all(&ghvm->status_wait);
+}
+
+/* Believe nothing of what was told before: the next to need it will ask. */
+static void gh_vm_forget_rm_status(struct gh_vm *ghvm)
+{
+	down_write(&ghvm->status_lock);
+	WRITE_ONCE(ghvm->rm_status, GH_RM_VM_STATUS_NO_STATE);
+	ghvm->rm_status_known = false;
+	up_write(&ghvm->status_lock);
+}
+
+/* The outcome of a call that leads to a state */
+static void gh_vm_rm_status_after(struct gh_vm *ghvm, int ret, enum gh_rm_vm_status status)
+{
+	if (ret) {
+		gh_vm_forget_rm_status(ghvm);
+		return;
+	}
+
+	down_write(&ghvm->status_lock);
+	gh_vm_rm_status_told(ghvm, status);
+	up_write(&ghvm->status_lock);
+}
+
+static void gh_vm_set_exited(struct gh_vm *ghvm, u16 type, const void *reason, size_t reason_size)
+{
+	struct gh_vm_exit_info *info = &ghvm->exit_info;
+
+	lockdep_assert_held_write(&ghvm->status_lock);
+
+	/* The first is the one that counts, and a VM ends after it began. */
+	if (ghvm->exited || !ghvm->start_asked)
+		return;
+
+	ghvm->exited = true;
+	info->type = type;
+	info->reason_size = min_t(size_t, reason_size, sizeof(info->reason));
+	if (info->reason_size)
+		memcpy(info->reason, reason, info->reason_size);
+
+	/* If the VM is starting, it ended before the start was answered. */
+	if (ghvm->state == GH_VM_RUNNING)
+		gh_vm_set_state(ghvm, GH_VM_EXITED);
+	wake_up_all(&ghvm->status_wait);
+}
+
+static void gh_vm_exit_work(struct work_struct *work)
+{
+	struct gh_vm *ghvm = container_of(to_delayed_work(work), struct gh_vm, exit_work);
+
+	down_write(&ghvm->status_lock);
+	gh_vm_set_exited(ghvm, GH_VM_EXIT_TYPE_UNKNOWN, NULL, 0);
+	up_write(&ghvm->status_lock);
+}
+
+static void gh_vm_notify_status(struct gh_rm_listener *listener, enum gh_rm_vm_status status)
+{
+	struct gh_vm *ghvm = container_of(listener, struct gh_vm, listener);
+
+	switch (status) {
+	case GH_RM_VM_STATUS_NO_STATE:
+	case GH_RM_VM_STATUS_INIT:
+	case GH_RM_VM_STATUS_READY:
+	case GH_RM_VM_STATUS_RUNNING:
+	case GH_RM_VM_STATUS_PAUSED:
+	case GH_RM_VM_STATUS_LOAD:
+	case GH_RM_VM_STATUS_AUTH:
+	case GH_RM_VM_STATUS_INIT_FAILED:
+	case GH_RM_VM_STATUS_EXITED:
+	case GH_RM_VM_STATUS_RESETTING:
+	case GH_RM_VM_STATUS_RESET:
+		break;
+	default:
+		dev_warn_ratelimited(gh_rm_device(ghvm->rm), "VM %u is said to be in state %d\n",
+				     ghvm->vmid, status);
+		return;
+	}
+
+	down_write(&ghvm->status_lock);
+	gh_vm_rm_status_told(ghvm, status);
+	if (status == GH_RM_VM_STATUS_EXITED && !ghvm->exited)
+		queue_delayed_work(gh_vm_wq, &ghvm->exit_work, GH_VM_EXITED_GRACE);
+	up_write(&ghvm->status_lock);
+}
+
+static void gh_vm_notify_exited(struct gh_rm_listener *listener, u16 exit_type,
+				const void *reason, size_t reason_size)
+{
+	struct gh_vm *ghvm = container_of(listener, struct gh_vm, listener);
+
+	down_write(&ghvm->status_lock);
+	gh_vm_rm_status_told(ghvm, GH_RM_VM_STATUS_EXITED);
+	gh_vm_set_exited(ghvm, exit_type, reason, reason_size);
+	up_write(&ghvm->status_lock);
+}
+
+/* The VM's state in the resource manager, asked for if need be */
+static int gh_vm_get_rm_status(struct gh_vm *ghvm, enum gh_rm_vm_status *status)
+{
+	int ret;
+
+	/* What was sent before the last reply may tell. */
+	ghvm->rm_ops->flush_notifications(ghvm->rm);
+
+	down_read(&ghvm->status_lock);
+	*status = ghvm->rm_status;
+	ret = ghvm->rm_status_known;
+	up_read(&ghvm->status_lock);
+	if (ret)
+		return 0;
+
+	ret = ghvm->rm_ops->vm_get_state(ghvm->rm, ghvm->vmid, status);
+	if (ret)
+		return ret;
+
+	/* What arrived meanwhile is either older than the answer or goes beyond it. */
+	ghvm->rm_ops->flush_notifications(ghvm->rm);
+	down_write(&ghvm->status_lock);
+	gh_vm_rm_status_told(ghvm, *status);
+	*status = ghvm->rm_status;
+	up_write(&ghvm->status_lock);
+	return 0;
+}
+
+/* Wait for a notification that the VM has left a state, or for the time to ask. */
+static void gh_vm_wait_rm_status_change(struct gh_vm *ghvm, enum gh_rm_vm_status from)
+{
+	unsigned long timeout = msecs_to_jiffies(READ_ONCE(*gh_rm_call_timeout_ms(ghvm->rm)));
+
+	if (!wait_event_timeout(ghvm->status_wait, READ_ONCE(ghvm->rm_status) != from, timeout))
+		gh_vm_forget_rm_status(ghvm);
+}
+
+/*
+ * Ending
+ */
+
+/* Lead the VM to where the resource manager lets go of it, see above. */
+static int gh_vm_unwind(struct gh_vm *ghvm)
+{
+	enum gh_rm_vm_status status, waited_in = GH_RM_VM_STATUS_NO_STATE;
+	const struct gh_rm_ops *ops = ghvm->rm_ops;
+	int ret, i;
+
+	for (i = 0; i < GH_VM_UNWIND_STEPS; i++) {
+		ret = gh_vm_get_rm_status(ghvm, &status);
+		if (ret)
+			return ret;
+
+		/* Asked at the deadline, and nothing has changed: do not wait again. */
+		if (status == waited_in)
+			return -ETIMEDOUT;
+
+		switch (status) {
+		case GH_RM_VM_STATUS_LOAD:
+		case GH_RM_VM_STATUS_RESET:
+			return 0;
+
+		case GH_RM_VM_STATUS_INIT:
+			ghvm->configured = true;
+			ret = ops->vm_init(ghvm->rm, ghvm->vmid);
+			gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_READY);
+			break;
+
+		case GH_RM_VM_STATUS_RUNNING:
+		case GH_RM_VM_STATUS_PAUSED:
+			ret = ops->vm_stop(ghvm->rm, ghvm->vmid);
+			if (ret) {
+				gh_vm_forget_rm_status(ghvm);
+				break;
+			}
+			/* That it was accepted does not mean that the VM has stopped. */
+			waited_in = status;
+			gh_vm_wait_rm_status_change(ghvm, status);
+			break;
+
+		case GH_RM_VM_STATUS_INIT_FAILED:
+			if (!ghvm->configured) {
+				if (!ghvm->vmid_lost)
+					gh_rm_count(ghvm->rm, GH_RM_STAT_LOST_VMIDS);
+				ghvm->vmid_lost = true;
+				return 0;
+			}
+			fallthrough;
+		case GH_RM_VM_STATUS_READY:
+		case GH_RM_VM_STATUS_EXITED:
+			down_write(&ghvm->status_lock);
+			if (ghvm->state == GH_VM_STOPPING)
+				gh_vm_set_state(ghvm, GH_VM_RESETTING);
+			up_write(&ghvm->status_lock);
+
+			ret = ops->vm_reset(ghvm->rm, ghvm->vmid);
+			gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_RESETTING);
+			break;
+
+		case GH_RM_VM_STATUS_RESETTING:
+			waited_in = status;
+			gh_vm_wait_rm_status_change(ghvm, status);
+			break;
+
+		default:
+			return -EPROTO;
+		}
+
+		/* It does not answer: do not spend a deadline on each further question. */
+		if (ret == -ETIMEDOUT)
+			return ret;
+	}
+
+	return -ETIMEDOUT;
+}
+
+/**
+ * gh_vm_undo() - Take everything back from the resource manager
+ * @ghvm: the VM
+ *
+ * May be called again after it failed.
+ *
+ * Context: Process context. gh_vm::rm_lock is held.
+ * Return: 0 if the resource manager has nothing of the VM any more.
+ */
+static int gh_vm_undo(struct gh_vm *ghvm)
+{
+	int ret;
+
+	lockdep_assert_held(&ghvm->rm_lock);
+
+	if (!ghvm->vmid)
+		return 0;
+
+	ret = gh_vm_unwind(ghvm);
+	if (ret)
+		return ret;
+
+	ret = gh_vm_mem_reclaim_all(ghvm);
+	if (ret) {
+		/* The VM may not be where we were told: ask before the next attempt. */
+		gh_vm_forget_rm_status(ghvm);
+		return ret;
+	}
+
+	/* Before the VMID is somebody else's. */
+	if (ghvm->listening) {
+		ghvm->rm_ops->unlisten(ghvm->rm, ghvm->vmid);
+		ghvm->listening = false;
+	}
+	cancel_delayed_work_sync(&ghvm->exit_work);
+
+	if (!ghvm->vmid_lost) {
+		ret = ghvm->rm_ops->dealloc_vmid(ghvm->rm, ghvm->vmid);
+		/*
+		 * Only ever once: a VMID that is not ours makes the resource
+		 * manager assert, and after this we cannot tell.
+		 */
+		if (ret) {
+			ghvm->vmid_lost = true;
+			gh_rm_count(ghvm->rm, GH_RM_STAT_LOST_VMIDS);
+			dev_warn(gh_rm_device(ghvm->rm), "VMID %u is lost: %d\n", ghvm->vmid, ret);
+		}
+	}
+
+	ghvm->vmid = 0;
+	return 0;
+}
+
+static void gh_vm_teardown_work(struct work_struct *work)
+{
+	struct gh_vm *ghvm = container_of(work, struct gh_vm, teardown_work);
+	struct gh_vm_mgr *mgr = ghvm->mgr;
+	bool had_vmid;
+	int ret;
+
+	/* It ends within its deadlines, and what it started is then known. */
+	flush_work(&ghvm->start_work);
+
+	down_write(&ghvm->status_lock);
+	gh_vm_set_state(ghvm, GH_VM_STOPPING);
+	up_write(&ghvm->status_lock);
+
+	mutex_lock(&ghvm->rm_lock);
+	had_vmid = ghvm->vmid;
+	ret = gh_vm_undo(ghvm);
+	gh_vm_mem_release(ghvm);
+	if (ret) {
+		/* Its pages are still somebody else's: keep VM and module. */
+		gh_vm_get(ghvm);
+		__module_get(THIS_MODULE);
+		dev_warn(gh_rm_device(ghvm->rm), "VM %u is quarantined: %d\n", ghvm->vmid, ret);
+		down_write(&ghvm->status_lock);
+		gh_vm_set_state(ghvm, GH_VM_QUARANTINED);
+		up_write(&ghvm->status_lock);
+	}
+	mutex_unlock(&ghvm->rm_lock);
+
+	mutex_lock(&mgr->lock);
+	ghvm->quarantined = ret;
+	mutex_unlock(&mgr->lock);
+
+	complete_all(&ghvm->torn_down);
+
+	if (had_vmid && !ret)
+		gh_vm_retry_quarantined(mgr);
+
+	gh_vm_put(ghvm);
+}
+
+/**
+ * gh_vm_teardown() - Begin to end a VM
+ * @ghvm: the VM
+ *
+ * Stops the guest, takes back the memory and the VMID, and unpins the memory.
+ * gh_vm::torn_down is completed when that is done, which takes a few deadlines of
+ * the resource manager at most. May be called more than once.
+ *
+ * Context: Process context.
+ */
+void gh_vm_teardown(struct gh_vm *ghvm)
+{
+	if (!test_and_set_bit(GH_VM_TEARDOWN_QUEUED, &ghvm->teardown_queued)) {
+		gh_vm_get(ghvm);
+		queue_work(gh_vm_wq, &ghvm->teardown_work);
+	}
+}
+
+static bool gh_vm_retry(struct gh_vm *ghvm)
+{
+	bool done;
+
+	mutex_lock(&ghvm->rm_lock);
+	done = !gh_vm_undo(ghvm);
+	gh_vm_mem_release(ghvm);
+	mutex_unlock(&ghvm->rm_lock);
+
+	return done;
+}
+
+/**
+ * gh_vm_retry_quarantined() - Try again what the resource manager did not give back
+ * @mgr: the VM manager
+ *
+ * To be called when the resource manager has just shown that it is alive.
+ *
+ * Context: Process context. May sleep.
+ */
+void gh_vm_retry_quarantined(struct gh_vm_mgr *mgr)
+{
+	struct gh_vm *ghvm, *found;
+	bool done;
+
+	do {
+		found = NULL;
+
+		mutex_lock(&mgr->lock);
+		list_for_each_entry(ghvm, &mgr->vms, node) {
+			if (ghvm->quarantined) {
+				found = ghvm;
+				found->quarantined = false;
+				break;
+			}
+		}
+		mutex_unlock(&mgr->lock);
+
+		if (!found)
+			break;
+
+		done = gh_vm_retry(found);
+		if (done) {
+			module_put(THIS_MODULE);
+			gh_vm_put(found);
+		} else {
+			mutex_lock(&mgr->lock);
+			found->quarantined = true;
+			mutex_unlock(&mgr->lock);
+		}
+	} while (done);
+}
+
+/*
+ * Starting
+ */
+
+static int gh_vm_do_start(struct gh_vm *ghvm)
+{
+	const struct gh_rm_ops *ops = ghvm->rm_ops;
+	struct gh_vm_mem *mem, *image;
+	u64 dtb_offset, dtb_size;
+	u16 vmid;
+	int ret;
+
+	ret = ops->alloc_vmid(ghvm->rm, &vmid);
+	if (ret)
+		return ret;
+	ghvm->vmid = vmid;
+	gh_vm_rm_status_after(ghvm, 0, GH_RM_VM_STATUS_LOAD);
+
+	ret = ops->listen(ghvm->rm, vmid, &ghvm->listener);
+	if (ret)
+		return ret;
+	ghvm->listening = true;
+
+	list_for_each_entry(mem, &ghvm->regions, node) {
+		ret = gh_vm_mem_give(ghvm, mem);
+		if (ret)
+			return ret;
+	}
+
+	/* gh_vm_check() found it, and nothing has changed since. */
+	image = gh_vm_mem_find(ghvm, ghvm->dtb.guest_phys_addr, ghvm->dtb.size);
+	dtb_offset = ghvm->dtb.guest_phys_addr - image->gpa;
+	/* Regions are whole pages, so this does not leave the region. */
+	dtb_size = round_up(ghvm->dtb.size, GH_RM_PAGE_SIZE);
+
+	ret = ops->vm_configure(ghvm->rm, vmid, GH_RM_VM_AUTH_NONE, image->parcel.mem_handle,
+				0, 0, dtb_offset, dtb_size);
+	gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_INIT);
+	if (ret)
+		return ret;
+	ghvm->configured = true;
+
+	/* There is no way back from here but forward: nothing may fail in between. */
+	ret = ops->vm_init(ghvm->rm, vmid);
+	gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_READY);
+	if (ret)
+		return ret;
+
+	/* The guest may end before its start is answered. */
+	down_write(&ghvm->status_lock);
+	ghvm->start_asked = true;
+	up_write(&ghvm->status_lock);
+
+	ret = ops->vm_start(ghvm->rm, vmid);
+	gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_RUNNING);
+	return ret;
+}
+
+static void gh_vm_start_work(struct work_struct *work)
+{
+	struct gh_vm *ghvm = container_of(work, struct gh_vm, start_work);
+	int ret, err;
+
+	mutex_lock(&ghvm->rm_lock);
+	ret = gh_vm_do_start(ghvm);
+	if (ret) {
+		err = gh_vm_undo(ghvm);
+		if (err)
+			dev_warn_ratelimited(gh_rm_device(ghvm->rm),
+					     "VM %u failed to start (%d) and is not undone: %d\n",
+					     ghvm->vmid, ret, err);
+	}
+	mutex_unlock(&ghvm->rm_lock);
+
+	down_write(&ghvm->status_lock);
+	ghvm->start_result = ret;
+	if (ret)
+		gh_vm_set_state(ghvm, GH_VM_FAILED);
+	else
+		gh_vm_set_state(ghvm, ghvm->exited ? GH_VM_EXITED : GH_VM_RUNNING);
+	up_write(&ghvm->status_lock);
+
+	if (!ret)
+		gh_vm_retry_quarantined(ghvm->mgr);
+
+	gh_vm_put(ghvm);
+}
+
+/* What can be checked before the resource manager is bothered */
+static int gh_vm_check(struct gh_vm *ghvm)
+{
+	lockdep_assert_held(&ghvm->mm_lock);
+
+	if (!ghvm->dtb_set)
+		return -EINVAL;
+
+	/* A window that no region holds would be refused in a way that costs a VMID. */
+	if (!gh_vm_mem_find(ghvm, ghvm->dtb.guest_phys_addr, ghvm->dtb.size))
+		return -EINVAL;
+
+	return 0;
+}
+
+static void gh_vm_queue_start(struct gh_vm *ghvm)
+{
+	gh_vm_set_state(ghvm, GH_VM_STARTING);
+	gh_vm_get(ghvm);
+	queue_work(gh_vm_wq, &ghvm->start_work);
+}
+
+/* Begin to start; 1 if the VM is starting, else what GH_VM_START returns */
+static int gh_vm_begin_start(struct gh_vm *ghvm)
+{
+	int ret;
+
+	lockdep_assert_held(&ghvm->mm_lock);
+
+	if (down_write_killable(&ghvm->status_lock))
+		return -EINTR;
+
+	switch (ghvm->state) {
+	case GH_VM_NEW:
+		ret = gh_vm_check(ghvm);
+		if (ret)
+			break;
+		/* No work of ours may come after the teardown that removal queues. */
+		down_read(&ghvm->mgr->removal);
+		if (ghvm->mgr->gone)
+			ret = -ENODEV;
+		else
+			gh_vm_queue_start(ghvm);
+		up_read(&ghvm->mgr->removal);
+		if (ret)
+			break;
+		fallthrough;
+	case GH_VM_STARTING:
+		ret = 1;
+		break;
+	case GH_VM_RUNNING:
+		ret = 0;
+		break;
+	case GH_VM_FAILED:
+		ret = ghvm->start_result;
+		break;
+	default:
+		ret = -ENODEV;
+		break;
+	}
+
+	up_write(&ghvm->status_lock);
+	return ret;
+}
+
+/**
+ * gh_vm_start() - Start a VM, or wait until somebody else has
+ * @ghvm: the VM
+ *
+ * Context: Process context. Killable.
+ * Return: 0 if the VM was started, even if it has ended already; the errno of the
+ * start that failed; -EINVAL if the VM is not complete, in which case nothing has
+ * happened; -ENODEV if the guest has ended; -EINTR.
+ */
+int gh_vm_start(struct gh_vm *ghvm)
+{
+	int ret;
+
+	if (mutex_lock_killable(&ghvm->mm_lock))
+		return -EINTR;
+	ret = gh_vm_begin_start(ghvm);
+	mutex_unlock(&ghvm->mm_lock);
+	if (ret <= 0)
+		return ret;
+
+	/* The work goes on without us, and undoes what it must. */
+	if (wait_event_killable(ghvm->status_wait, gh_vm_state(ghvm) != GH_VM_STARTING))
+		return -EINTR;
+
+	down_read(&ghvm->status_lock);
+	ret = ghvm->start_result;
+	up_read(&ghvm->status_lock);
+	return ret;
+}
+
+/**
+ * gh_vm_get_exit_info() - How did the guest end?
+ * @ghvm: the VM
+ * @info: filled in
+ *
+ * Context: Process context. May sleep.
+ * Return: 0; -EAGAIN if it has not ended; -ENODEV if it never started and never
+ * will.
+ */
+int gh_vm_get_exit_info(struct gh_vm *ghvm, struct gh_vm_exit_info *info)
+{
+	int ret = -EAGAIN;
+
+	down_read(&ghvm->status_lock);
+	if (ghvm->exited && ghvm->state != GH_VM_STARTING) {
+		*info = ghvm->exit_info;
+		ret = 0;
+	} else if (ghvm->state == GH_VM_FAILED) {
+		ret = -ENODEV;
+	}
+	up_read(&ghvm->status_lock);
+
+	return ret;
+}
+
+/**
+ * gh_vm_has_ended() - Will nothing more happen to the VM?
+ * @ghvm: the VM
+ *
+ * Return: true once the guest has ended or failed to start.
+ */
+bool gh_vm_has_ended(struct gh_vm *ghvm)
+{
+	switch (gh_vm_state(ghvm)) {
+	case GH_VM_NEW:
+	case GH_VM_STARTING:
+	case GH_VM_RUNNING:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/**
+ * gh_vm_state_init() - Set up the state machine of a new VM
+ * @ghvm: the VM
+ */
+void gh_vm_state_init(struct gh_vm *ghvm)
+{
+	init_rwsem(&ghvm->status_lock);
+	mutex_init(&ghvm->rm_lock);
+	init_waitqueue_head(&ghvm->status_wait);
+	init_completion(&ghvm->torn_down);
+	ghvm->state = GH_VM_NEW;
+	ghvm->rm_status = GH_RM_VM_STATUS_NO_STATE;
+	ghvm->rm_status_known = true;
+	ghvm->listener.status = gh_vm_notify_status;
+	ghvm->listener.exited = gh_vm_notify_exited;
+	INIT_WORK(&ghvm->start_work, gh_vm_start_work);
+	INIT_DELAYED_WORK(&ghvm->exit_work, gh_vm_exit_work);
+	INIT_WORK(&ghvm->teardown_work, gh_vm_teardown_work);
+}
+
+int gh_vm_wq_create(void)
+{
+	gh_vm_wq = alloc_workqueue("gh_vm", WQ_UNBOUND, 0);
+	return gh_vm_wq ? 0 : -ENOMEM;
+}
+
+void gh_vm_wq_destroy(void)
+{
+	destroy_workqueue(gh_vm_wq);
+}
