@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts: the GICv3 belongs to the host, but for the hidden CPU's
+ * redistributor. Three things are done with it.
+ *
+ * The queues' interrupts: the public resource manager uses SPI 928 and 929,
+ * which QEMU's distributor (256 SPIs) does not have. They are two SPIs that
+ * no device of the virt machine has (it uses 0 to 175), made pending in the
+ * real distributor; being edges they stay so until acknowledged, and the host
+ * configures, routes and masks them like any other. The devicetree says which.
+ *
+ * A host CPU wakes the hidden CPU, or fetches it out of a guest, by an SGI.
+ * The EL2 physical timer ends a guest's slice, or a sleep.
+ *
+ * No data. GICD_ISPENDR is write-1-to-set and needs no lock.
+ */
+#include "hyp.h"
+
+#define GICD_CTLR		0x0000
+#define GICD_CTLR_ENABLE_G1	BIT(1)
+#define GICD_CTLR_ARE		BIT(4)
+#define GICD_ISPENDR		0x0200
+#define GICR_STRIDE		0x20000
+#define GICR_TYPER		0x0008
+#define GICR_TYPER_LAST		BIT(4)
+#define GICR_WAKER		0x0014
+#define GICR_WAKER_SLEEP	BIT(1)
+#define GICR_WAKER_ASLEEP	BIT(2)
+#define GICR_SGI		0x10000
+#define GICR_IGROUPR0		(GICR_SGI + 0x080)
+#define GICR_ISENABLER0		(GICR_SGI + 0x100)
+#define GICR_ICENABLER0		(GICR_SGI + 0x180)
+#define GICR_IPRIORITYR		(GICR_SGI + 0x400)
+#define ICC_SRE_SRE		BIT(0)
+#define ICC_SRE_DFB		BIT(1)
+#define ICC_SRE_DIB		BIT(2)
+#define ICH_HCR_TC		BIT(10)
+#define ICH_HCR_TALL0		BIT(11)
+#define ICH_HCR_TALL1		BIT(12)
+
+#define KICK_SGI		15
+#define TIMER_PPI		26
+#define INTID_NONE		1020	/* and above: nothing to acknowledge */
+
+void gic_init(void)
+{
+	u64 ctlr = config.gicd + GICD_CTLR;
+
+	/* The host turns it off and on once; a kick meanwhile stays pending. */
+	mmio_write32(ctlr, mmio_read32(ctlr) | GICD_CTLR_ARE | GICD_CTLR_ENABLE_G1);
+}
+
+void gic_init_hidden(u32 cpu)
+{
+	u64 gicr = config.gicr, typer;
+
+	for (;; gicr += GICR_STRIDE) {
+		typer = mmio_read64(gicr + GICR_TYPER);
+		if (typer >> 32 == cpu)
+			break;
+		if (typer & GICR_TYPER_LAST)
+			panic("CPU %u has no redistributor", cpu);
+	}
+	mmio_write32(gicr + GICR_WAKER, mmio_read32(gicr + GICR_WAKER) & ~GICR_WAKER_SLEEP);
+	while (mmio_read32(gicr + GICR_WAKER) & GICR_WAKER_ASLEEP)
+		;
+	mmio_write32(gicr + GICR_ICENABLER0, ~0U);
+	mmio_write32(gicr + GICR_IGROUPR0, ~0U);
+	mmio_write8(gicr + GICR_IPRIORITYR + KICK_SGI, 0x80);
+	mmio_write8(gicr + GICR_IPRIORITYR + TIMER_PPI, 0x80);
+	mmio_write32(gicr + GICR_ISENABLER0, BIT(KICK_SGI) | BIT(TIMER_PPI));
+
+	/* No ICC_SRE_EL2.Enable and all of ICH_HCR's traps: guests have no GIC. */
+	write_sysreg_s(ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB, ICC_SRE_EL2);
+	isb();
+	write_sysreg_s(ICH_HCR_TC | ICH_HCR_TALL0 | ICH_HCR_TALL1, ICH_HCR_EL2);
+	write_sysreg_s(0xff, ICC_PMR_EL1);
+	write_sysreg_s(0, ICC_BPR1_EL1);
+	write_sysreg_s(0, ICC_CTLR_EL1);
+	write_sysreg_s(1, ICC_IGRPEN1_EL1);
+	isb();
+}
+
+void gic_raise_spi(u32 spi)
+{
+	u32 intid = spi + 32;
+
+	/* What the host is to find in the queue comes first. */
+	dsb(ishst);
+	mmio_write32(config.gicd + GICD_ISPENDR + intid / 32 * 4, BIT(intid % 32));
+}
+
+void gic_kick_hidden(void)
+{
+	dsb(ishst);
+	write_sysreg_s(((u64)KICK_SGI << 24) | BIT(config.cpus - 1), ICC_SGI1R_EL1);
+	isb();
+}
+
+/* Called before the hidden CPU looks for work, so that a later kick is not lost. */
+void gic_ack_all(void)
+{
+	u32 intid;
+
+	for (;;) {
+		intid = read_sysreg_s(ICC_IAR1_EL1) & 0xffffff;
+		if (intid >= INTID_NONE)
+			break;
+		/* A level: it would be back at once. */
+		if (intid == TIMER_PPI)
+			timer_stop();
+		write_sysreg_s(intid, ICC_EOIR1_EL1);
+		isb();
+	}
+}
+
+void timer_start(u64 us)
+{
+	write_sysreg(read_sysreg(cntfrq_el0) * us / 1000000, cnthp_tval_el2);
+	write_sysreg(1, cnthp_ctl_el2);
+	isb();
+}
+
+void timer_stop(void)
+{
+	write_sysreg(0, cnthp_ctl_el2);
+	isb();
+}

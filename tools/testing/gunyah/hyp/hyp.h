@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The test hypervisor's interfaces, file by file. Each .c file says what it is
+ * for, what it holds and under which lock.
+ *
+ * Locks, outermost first: control lock (rm.c) and psci_lock (host.c), each taken
+ * with none held; queue lock (msgq.c); ownership lock (stage2.c).
+ */
+#ifndef _HYP_H
+#define _HYP_H
+
+#include "arch.h"
+#include "layout.h"
+#include "rm_model.h"
+
+#define PAGE_SHIFT	12
+#define PAGE_SIZE	BIT(PAGE_SHIFT)
+#define PAGE_MASK	(~(PAGE_SIZE - 1))
+#define IPA_BITS	39
+
+/* entry.S */
+extern u64 hyp_pgd[512];
+extern u8 guest_vectors[];
+void secondary_entry(void);
+__noreturn void host_start(u64 x0, void *stack_top);
+void smc(u64 x[4]);
+u32 guest_run(u64 x[31]);
+
+/* main.c */
+struct hyp_config {
+	enum rm_policy policy;
+	u64 seed;			/* 0: of the time */
+	bool verbose;			/* say on the console what happens to guests */
+	u32 cpus;			/* CPU n has affinity n; the last one is hidden */
+	u64 ram_end;			/* of the host's RAM, which starts at HOST_ENTRY */
+	u64 gicd, gicr;
+	u64 tx_cap, rx_cap;		/* as the host sees them: it sends on TX */
+};
+
+extern struct hyp_config config;
+extern u8 cpu_stacks[MAX_CPUS][STACK_SIZE];
+
+void *heap_alloc(u64 size);		/* zeroed, page aligned; for boot only, cannot fail */
+u64 heap_left(void);
+u64 now_ms(void);
+void cpu_on(u32 cpu);
+__noreturn void power_off(void);
+__noreturn __printf(1, 2) void panic(const char *fmt, ...);
+__noreturn void primary_main(void *fdt);
+__noreturn void secondary_main(u32 cpu);
+__noreturn void not_at_el2(void);
+__noreturn void bad_exception(u32 vector);
+
+/* uart.c */
+__printf(1, 2) void print(const char *fmt, ...);
+void vprint(const char *fmt, __builtin_va_list args);
+/* The same for who wants the text elsewhere; always terminated */
+__printf(3, 4) void format(char *buf, size_t size, const char *fmt, ...);
+
+/* hostfdt.c */
+void hostfdt_read(const void *fdt);	/* fills in config, or panics */
+void hostfdt_finish(void *fdt);		/* makes it the host's */
+
+/* gic.c */
+#define HOST_SPI_TX	200		/* see gic.c for the choice */
+#define HOST_SPI_RX	201
+void gic_init(void);
+void gic_init_hidden(u32 cpu);
+void gic_raise_spi(u32 spi);
+void gic_kick_hidden(void);
+void gic_ack_all(void);
+void timer_start(u64 us);
+void timer_stop(void);
+
+/* stage2.c */
+#define S2_READ		4		/* the rights of a memory parcel */
+#define S2_WRITE	2
+#define S2_EXEC		1
+void host_s2_init(void);
+void host_s2_cpu_init(void);
+void host_s2_load(void);
+void host_s2_revoke_devices(void);
+bool host_owns(u64 addr, u64 size);
+void host_lend(u64 addr, u64 size);
+void host_return(u64 addr, u64 size);
+void host_s2_sync(void);
+bool host_copy(void *buf, u64 va, u64 size, bool to_host);
+extern u32 lent_pages;
+
+struct guest_s2 {
+	u64 *pgd;
+	u16 vmid;
+};
+void guest_s2_pool_init(void);
+u64 guest_s2_pool_free(void);
+u64 guest_s2_tables(u64 ipa, u64 size);
+void guest_s2_create(struct guest_s2 *s2, u16 vmid);
+void guest_s2_map(struct guest_s2 *s2, u64 ipa, u64 pa, u64 size, u8 rights);
+void guest_s2_destroy(struct guest_s2 *s2);
+void guest_s2_load(const struct guest_s2 *s2);
+
+/* host.c */
+__noreturn void host_enter(u64 entry, u64 x0);
+__noreturn void host_cpu_main(u32 cpu);
+void host_trap(u64 x[31]);
+extern u32 host_faults;
+/* Exceptions as the architecture would take them to EL1; ELR_EL2 and SPSR_EL2 change. */
+void inject_exception(u64 esr, const u64 *far);
+u64 abort_esr(u64 esr);
+u64 exception_vector(void);
+
+/* hypercall.c */
+bool hypercall(u64 x[31], u32 imm, bool host);
+
+/* msgq.c */
+extern u32 msgq_sends, msgq_recvs;
+u64 msgq_host_send(u64 cap, u64 size, u64 va, u64 *not_full);
+u64 msgq_host_receive(u64 cap, u64 va, u64 max, u64 *size, u64 *not_empty);
+bool msgq_rm_receive(void *packet, u32 *len);
+bool msgq_rm_send(const void *packet, u32 len);
+
+/* rm.c */
+extern struct rm_model *rm_model;
+void rm_init(void);
+__noreturn void hidden_main(u32 cpu);
+void rm_wait_ready(void);
+bool control_access(u32 offset, bool write, u32 *value);
+
+/* guest.c: operations of rm_model */
+uint32_t guest_vm_init(void *env, uint16_t vmid, const struct rm_image *image);
+uint32_t guest_vm_start(void *env, uint16_t vmid, const struct rm_image *image);
+void guest_vm_kill(void *env, uint16_t vmid);
+void guest_vm_teardown(void *env, uint16_t vmid);
+bool guest_vm_has_rpc(void *env, uint16_t vmid);
+bool guest_resource(void *env, uint16_t vmid, uint32_t index, struct rm_resource *r);
+
+/* vcpu.c */
+void vcpu_cpu_init(void);
+bool vcpu_any_runnable(void);
+void vcpu_run_next(void);
+
+#endif /* _HYP_H */

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hidden CPU: it runs rm_model behind the message queues, and guests when
+ * the model has nothing to do. Whatever both of them hold is touched by no other
+ * CPU, so there are no locks in it.
+ *
+ * A host CPU that accesses the control page leaves the access in the mailbox,
+ * under the control lock, kicks the hidden CPU and waits for it to be done: so
+ * what a test reads is a state between two messages, and not older than the
+ * last reply that it has seen.
+ */
+#include "hyp.h"
+#include "../lab_ctl.h"
+
+#define SLICE_US	5000
+#define POLL_US		1000
+#define MODEL_ENTRIES	65536
+
+struct rm_model *rm_model;
+static bool ready;
+
+static struct spinlock control_lock;
+static struct {
+	u32 offset;
+	bool write;
+	u32 value;
+	bool ok;
+	bool posted;			/* set by the host's CPU, cleared by the hidden one */
+} mailbox;
+static struct rm_fault staged;
+static bool commit_refused;
+
+static bool env_send(void *env, const void *packet, uint32_t len)
+{
+	(void)env;
+	/* The host must find true whatever the message tells it. */
+	host_s2_sync();
+	return msgq_rm_send(packet, len);
+}
+
+static bool env_owned(void *env, uint64_t addr, uint64_t size)
+{
+	(void)env;
+	return host_owns(addr, size);
+}
+
+static void env_lend(void *env, uint64_t addr, uint64_t size)
+{
+	(void)env;
+	host_lend(addr, size);
+}
+
+static void env_return(void *env, uint64_t addr, uint64_t size)
+{
+	(void)env;
+	host_return(addr, size);
+}
+
+static void env_zero(void *env, uint64_t addr, uint64_t size)
+{
+	(void)env;
+	host_s2_sync();
+	memset((void *)addr, 0, size);
+	cache_clean_inval(addr, size);
+}
+
+static void env_die(void *env, const char *cause)
+{
+	(void)env;
+	panic("this kills the resource manager: %s", cause);
+}
+
+static const struct rm_env_ops ops = {
+	.send		= env_send,
+	.mem_owned	= env_owned,
+	.mem_lend	= env_lend,
+	.mem_return	= env_return,
+	.mem_zero	= env_zero,
+	.vm_init	= guest_vm_init,
+	.vm_start	= guest_vm_start,
+	.vm_kill	= guest_vm_kill,
+	.vm_teardown	= guest_vm_teardown,
+	.vm_has_rpc	= guest_vm_has_rpc,
+	.die		= env_die,
+	.resource	= guest_resource,
+};
+
+void rm_init(void)
+{
+	void *mem = heap_alloc(rm_model_size(MODEL_ENTRIES));
+
+	rm_model = rm_model_init(mem, MODEL_ENTRIES, &ops, NULL, config.policy);
+}
+
+static bool control_read(u32 offset, u32 *value)
+{
+	switch (offset) {
+	case GH_LAB_CTL_ID:
+		*value = GH_LAB_CTL_MAGIC;
+		return true;
+	case GH_LAB_CTL_VERSION:
+		*value = 1;
+		return true;
+	case GH_LAB_CTL_POLICY:
+		*value = config.policy == RM_POLICY_DEBUG;
+		return true;
+	case GH_LAB_CTL_VMIDS:
+		*value = rm_model_vmids(rm_model);
+		return true;
+	case GH_LAB_CTL_PARCELS:
+		*value = rm_model_parcels(rm_model);
+		return true;
+	case GH_LAB_CTL_LENT_PAGES:
+		*value = lent_pages;
+		return true;
+	case GH_LAB_CTL_GUESTS:
+		*value = rm_model_running(rm_model);
+		return true;
+	case GH_LAB_CTL_SENDS:
+		*value = msgq_sends;
+		return true;
+	case GH_LAB_CTL_RECVS:
+		*value = msgq_recvs;
+		return true;
+	case GH_LAB_CTL_HOST_FAULTS:
+		*value = host_faults;
+		return true;
+	case GH_LAB_CTL_FAULT_MSG:
+		*value = staged.msg_id;
+		return true;
+	case GH_LAB_CTL_FAULT_ACTION:
+		*value = staged.action;
+		return true;
+	case GH_LAB_CTL_FAULT_ARG:
+		*value = staged.arg;
+		return true;
+	case GH_LAB_CTL_FAULT_SKIP:
+		*value = staged.skip;
+		return true;
+	case GH_LAB_CTL_FAULT_COUNT:
+		*value = staged.count;
+		return true;
+	case GH_LAB_CTL_FAULT_HITS:
+		*value = rm_model_fault_hits(rm_model);
+		return true;
+	case GH_LAB_CTL_FAULT_ERROR:
+		*value = commit_refused;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool control_write(u32 offset, u32 value)
+{
+	switch (offset) {
+	case GH_LAB_CTL_FAULT_MSG:
+		staged.msg_id = value;
+		return true;
+	case GH_LAB_CTL_FAULT_ACTION:
+		staged.action = value;
+		return true;
+	case GH_LAB_CTL_FAULT_ARG:
+		staged.arg = value;
+		return true;
+	case GH_LAB_CTL_FAULT_SKIP:
+		staged.skip = value;
+		return true;
+	case GH_LAB_CTL_FAULT_COUNT:
+		staged.count = value;
+		return true;
+	case GH_LAB_CTL_FAULT_COMMIT:
+		commit_refused = !rm_model_fault_add(rm_model, &staged);
+		return true;
+	case GH_LAB_CTL_FAULT_CLEAR:
+		rm_model_fault_clear(rm_model);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A host CPU; returns false if there is no such register to read or to write. */
+bool control_access(u32 offset, bool write, u32 *value)
+{
+	bool ok;
+
+	spin_lock(&control_lock);
+	mailbox.offset = offset;
+	mailbox.write = write;
+	mailbox.value = *value;
+	__atomic_store_n(&mailbox.posted, true, __ATOMIC_RELEASE);
+	gic_kick_hidden();
+	while (__atomic_load_n(&mailbox.posted, __ATOMIC_ACQUIRE))
+		cpu_relax();
+	*value = mailbox.value;
+	ok = mailbox.ok;
+	spin_unlock(&control_lock);
+	return ok;
+}
+
+static void control_serve(void)
+{
+	if (!__atomic_load_n(&mailbox.posted, __ATOMIC_ACQUIRE))
+		return;
+	mailbox.ok = mailbox.write ? control_write(mailbox.offset, mailbox.value) :
+				     control_read(mailbox.offset, &mailbox.value);
+	__atomic_store_n(&mailbox.posted, false, __ATOMIC_RELEASE);
+}
+
+/* Returns true if there is more to do soon, without anybody saying so. */
+static bool work(void)
+{
+	u8 packet[RM_PACKET_SIZE];
+	bool again;
+	u32 len;
+
+	while (msgq_rm_receive(packet, &len))
+		rm_model_receive(rm_model, packet, len);
+	again = rm_model_poll(rm_model, now_ms());
+	host_s2_sync();
+	control_serve();
+	return again;
+}
+
+void rm_wait_ready(void)
+{
+	while (!__atomic_load_n(&ready, __ATOMIC_ACQUIRE))
+		cpu_relax();
+}
+
+void hidden_main(u32 cpu)
+{
+	host_s2_cpu_init();
+	vcpu_cpu_init();
+	gic_init_hidden(cpu);
+	__atomic_store_n(&ready, true, __ATOMIC_RELEASE);
+
+	for (;;) {
+		bool again;
+
+		gic_ack_all();
+		again = work();
+		if (vcpu_any_runnable()) {
+			timer_start(again ? POLL_US : SLICE_US);
+			vcpu_run_next();
+		} else {
+			if (again)
+				timer_start(POLL_US);
+			wfi();
+		}
+	}
+}

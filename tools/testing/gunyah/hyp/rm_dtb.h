@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the resource manager reads from a guest's devicetree and adds to it.
+ * Needs libfdt and nothing else, so that it is tested on the build machine.
+ */
+#ifndef _RM_DTB_H
+#define _RM_DTB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RM_DTB_MAX_SHM	16
+
+struct rm_dtb_shm {
+	uint32_t label;
+	bool has_base;
+	uint64_t base;
+};
+
+struct rm_dtb_config {
+	uint64_t base;		/* guest address of the image memory, 2 MiB aligned */
+	bool proxy;		/* vCPUs are scheduled by the host */
+	bool has_rpc;
+	uint32_t cpus;
+	uint32_t shms;
+	struct rm_dtb_shm shm[RM_DTB_MAX_SHM];
+};
+
+/* A range of guest memory as it ends up in /memory */
+struct rm_dtb_memory {
+	uint64_t addr;
+	uint64_t size;
+};
+
+/* Returns an enum rm_error. @space: bytes that the tree may occupy */
+uint32_t rm_dtb_parse(const void *fdt, uint64_t space, struct rm_dtb_config *config);
+/* Edits the tree in place as VM_START does. Returns an enum rm_error. */
+uint32_t rm_dtb_finish(void *fdt, uint64_t space, const struct rm_dtb_config *config,
+		       const struct rm_dtb_memory *memory, uint32_t n_memory);
+
+#endif /* _RM_DTB_H */

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The test host's assembly: entry at EL1 on both CPUs, vectors that note an abort
+ * and step over the instruction, and the guest, which is copied from here.
+ */
+#include "guest.h"
+
+	.section .head.text, "ax"
+	.global	_start
+_start:
+	mov	x19, x0
+	ldr	x1, =_bss_start
+	ldr	x2, =_bss_end
+1:	stp	xzr, xzr, [x1], #16
+	cmp	x1, x2
+	b.lo	1b
+	ldr	x1, =stack0_top
+	mov	sp, x1
+	bl	tables_init
+	bl	mmu_on
+	mov	x0, x19
+	bl	host_main
+	b	.
+
+/* PSCI CPU_ON: x0 is the context */
+	.global	second_start
+second_start:
+	mov	x19, x0
+	ldr	x1, =stack1_top
+	mov	sp, x1
+	bl	mmu_on
+	mov	x0, x19
+	bl	second_main
+	b	.
+
+mmu_on:
+	ldr	x0, =vectors
+	msr	vbar_el1, x0
+	mov	x0, #0xff04
+	msr	mair_el1, x0
+	ldr	x0, =0x200803519	/* 39 bits, 4 KiB, TTBR0 only, 40-bit output */
+	msr	tcr_el1, x0
+	ldr	x0, =pgd
+	msr	ttbr0_el1, x0
+	dsb	sy
+	tlbi	vmalle1
+	dsb	sy
+	isb
+	ldr	x0, =0x30d01805
+	msr	sctlr_el1, x0
+	isb
+	ret
+
+	.balign	0x800
+vectors:
+	.rept	4
+	.balign	0x80
+	b	.
+	.endr
+	.balign	0x80
+	stp	x0, x1, [sp, #-16]!
+	ldr	x0, =abort_esr_seen
+	mrs	x1, esr_el1
+	str	x1, [x0]
+	ldr	x0, =abort_far_seen
+	mrs	x1, far_el1
+	str	x1, [x0]
+	ldr	x0, =aborts
+	ldr	x1, [x0]
+	add	x1, x1, #1
+	str	x1, [x0]
+	mrs	x0, elr_el1
+	add	x0, x0, #4
+	msr	elr_el1, x0
+	ldp	x0, x1, [sp], #16
+	eret
+	.rept	11
+	.balign	0x80
+	b	.
+	.endr
+
+	.text
+/* void smccc_hvc(u64 x[8]), void smccc_smc(u64 x[8]) */
+	.macro	smccc name, op
+	.global	\name
+\name:
+	stp	x0, x30, [sp, #-16]!
+	mov	x8, x0
+	ldp	x0, x1, [x8]
+	ldp	x2, x3, [x8, #16]
+	ldp	x4, x5, [x8, #32]
+	\op	#0
+	ldr	x8, [sp]
+	stp	x0, x1, [x8]
+	stp	x2, x3, [x8, #16]
+	ldp	x0, x30, [sp], #16
+	ret
+	.endm
+	smccc	smccc_hvc, hvc
+	smccc	smccc_smc, smc
+
+/* The same with HVC #(0x6000 + n) */
+	.macro	native name, n
+	.global	\name
+\name:
+	stp	x0, x30, [sp, #-16]!
+	mov	x8, x0
+	ldp	x0, x1, [x8]
+	ldp	x2, x3, [x8, #16]
+	ldp	x4, x5, [x8, #32]
+	hvc	#(0x6000 + \n)
+	ldr	x8, [sp]
+	stp	x0, x1, [x8]
+	stp	x2, x3, [x8, #16]
+	ldp	x0, x30, [sp], #16
+	ret
+	.endm
+	native	native_identify, 0x00
+	native	native_send, 0x1b
+	native	native_receive, 0x1c
+	native	native_unknown, 0x1ff
+
+/*
+ * The guest. Position independent; x0 is its devicetree.
+ */
+	.balign	16
+	.global	guest_start, guest_end
+guest_start:
+	b	1f
+	.balign	8
+	.quad	0, 0
+1:	mov	x19, #GUEST_SHM
+	adr	x20, guest_start
+	ldp	x21, x22, [x20, #GUEST_COMMAND]
+	mov	x23, x0
+	cmp	x21, #DO_REPORT_AND_OFF
+	b.eq	do_report
+	cmp	x21, #DO_RESET
+	b.eq	do_reset
+	cmp	x21, #DO_RESET2
+	b.eq	do_reset2
+	cmp	x21, #DO_ABORT_NO_VECTORS
+	b.eq	do_access
+	adr	x1, guest_vectors
+	msr	vbar_el1, x1
+	isb
+	cmp	x21, #DO_ABORT
+	b.eq	do_access
+	cmp	x21, #DO_STORE
+	b.eq	do_store
+	cmp	x21, #DO_COUNT
+	b.eq	do_count
+	cmp	x21, #DO_SYSREG
+	b.eq	do_sysreg
+	cmp	x21, #DO_PSCI
+	b.eq	do_psci
+	wfi
+	b	do_reset
+
+do_report:
+	str	x23, [x19, #8 * SHM_X0]
+	ldr	w1, [x23]
+	str	x1, [x19, #8 * SHM_MAGIC]
+	mrs	x1, mpidr_el1
+	str	x1, [x19, #8 * SHM_MPIDR]
+	mrs	x1, CurrentEL
+	str	x1, [x19, #8 * SHM_EL]
+	hvc	#0x6000
+	str	x0, [x19, #8 * SHM_API]
+	ldr	w0, =0x8600ff01
+	hvc	#0
+	str	x0, [x19, #8 * SHM_UID]
+	ldr	w0, =0x84000000
+	hvc	#0
+	str	x0, [x19, #8 * SHM_PSCI]
+	ldr	w0, =0xc6009234
+	hvc	#0
+	str	x0, [x19, #8 * SHM_UNKNOWN]
+do_off:
+	ldr	w0, =0x84000008
+	hvc	#0
+	b	.
+do_reset:
+	ldr	w0, =0x84000009
+	hvc	#0
+	b	.
+do_reset2:
+	ldr	w0, =0xc4000012
+	mov	x1, #0x80000000
+	ldr	x2, =0x876500004321
+	hvc	#0
+	b	.
+do_access:
+	ldr	w0, [x22]
+	str	x0, [x19, #8 * SHM_RESULT]
+	b	do_off
+do_store:
+	str	w21, [x22]
+	b	do_off
+do_sysreg:
+	mrs	x0, s3_0_c4_c6_0
+	b	do_off
+do_psci:
+	mov	x0, x22
+	mov	x1, #0
+	mov	x2, #0
+	smc	#0
+	str	x0, [x19, #8 * SHM_RESULT]
+	b	do_off
+/* The argument in registers of each kind; a change of one ends in a reset. */
+	.arch_extension fp
+	.arch_extension simd
+do_count:
+	mov	x1, #(3 << 20)
+	msr	cpacr_el1, x1
+	isb
+	fmov	d31, x22
+	msr	tpidr_el1, x22
+	msr	tpidr_el0, x22
+	msr	ttbr1_el1, x22
+	mov	x24, #0
+2:	fmov	x1, d31
+	cmp	x1, x22
+	b.ne	do_reset
+	mrs	x1, tpidr_el1
+	cmp	x1, x22
+	b.ne	do_reset
+	mrs	x1, tpidr_el0
+	cmp	x1, x22
+	b.ne	do_reset
+	mrs	x1, ttbr1_el1
+	cmp	x1, x22
+	b.ne	do_reset
+	add	x24, x24, #1
+	str	x24, [x19, #8 * SHM_COUNT]
+	b	2b
+
+	.balign	0x800
+guest_vectors:
+	.rept	4
+	.balign	0x80
+	b	do_reset
+	.endr
+	.balign	0x80
+	mrs	x1, esr_el1
+	str	x1, [x19, #8 * SHM_ESR]
+	mrs	x1, far_el1
+	str	x1, [x19, #8 * SHM_FAR]
+	b	do_off
+	.ltorg
+guest_end:
+
+	.bss
+	.balign	16
+	.skip	0x4000
+stack0_top:
+	.skip	0x4000
+stack1_top:

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the test host tells its guest to do, and where the guest answers. */
+#ifndef _TEST_GUEST_H
+#define _TEST_GUEST_H
+
+/* At this offset of its image: what to do, and an argument */
+#define GUEST_COMMAND		8
+#define GUEST_ARGUMENT		16
+
+#define DO_REPORT_AND_OFF	0
+#define DO_RESET		1
+#define DO_RESET2		2
+#define DO_ABORT_NO_VECTORS	3
+#define DO_ABORT		4	/* load from the argument, report ESR, FAR; off */
+#define DO_STORE		5	/* store to the argument, likewise */
+#define DO_COUNT		6	/* for ever, and check own registers */
+#define DO_WFI			7	/* and reset, should that ever end */
+#define DO_SYSREG		8	/* read a GIC register, report ESR; off */
+#define DO_PSCI			9	/* call the argument, report the result; off */
+
+#define GUEST_BASE		0x80000000
+#define GUEST_SHM		0x70000000
+/* 64-bit words of the shared page */
+#define SHM_X0			0
+#define SHM_MAGIC		1
+#define SHM_MPIDR		2
+#define SHM_EL			3
+#define SHM_API			4
+#define SHM_UID			5
+#define SHM_ESR			6
+#define SHM_FAR			7
+#define SHM_COUNT		8
+#define SHM_RESULT		9
+#define SHM_PSCI		10
+#define SHM_UNKNOWN		11
+
+#endif /* _TEST_GUEST_H */

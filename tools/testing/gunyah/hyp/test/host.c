@@ -1,0 +1,1044 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A host that does nothing but test the hypervisor, by the letter: which
+ * register holds what, when an interrupt becomes pending, what an access to lent
+ * memory does. What a driver would do with all that is tested with the driver.
+ *
+ * Bare metal at EL1 with its MMU on; TAP on the PL011. Interrupts stay masked
+ * and are looked at in the distributor. A second CPU, if there is one, only
+ * serves to see that what the first one lends is gone for it too.
+ */
+#include <stdarg.h>
+#include <libfdt.h>
+#include "hyp.h"
+#include "guest.h"
+#include "../../lab_ctl.h"
+
+#define MAP_VA		0x80000000UL	/* pages A and B, a hole, and C read-only */
+#define PAGE_A		0x42000000UL
+#define PAGE_B		0x42005000UL
+#define PAGE_C		0x42009000UL
+#define IMAGE_1		0x43100000UL	/* the guest's memory, in two pieces: code, */
+#define IMAGE_2		0x43000000UL	/* and the devicetree */
+#define IMAGE_PIECE	0x10000UL
+#define SHM		0x43200000UL
+#define SHM_2		0x43201000UL
+#define BIG		0x44000000UL
+#define BIG_SIZE	0x03000000UL
+#define SCATTER		0x47400000UL
+
+#define MSG_ALLOCATE	0x56000001
+#define MSG_DEALLOCATE	0x56000002
+#define MSG_START	0x56000004
+#define MSG_STOP	0x56000005
+#define MSG_RESET	0x56000006
+#define MSG_CONFIG	0x56000009
+#define MSG_INIT	0x5600000b
+#define MSG_GET_VMID	0x56000024
+#define MSG_LEND	0x51000012
+#define MSG_SHARE	0x51000013
+#define MSG_RECLAIM	0x51000015
+#define NOTE_EXITED	0x56100001
+#define NOTE_STATUS	0x56100008
+#define NOTE_RELEASED	0x51100012
+
+#define GICD_ISPENDR	0x200
+#define GICD_ICPENDR	0x280
+
+u64 pgd[512] __aligned(4096);
+static u64 l2[512] __aligned(4096);
+static u64 l3[512] __aligned(4096);
+
+volatile u64 aborts, abort_esr_seen, abort_far_seen;
+static u64 tx_cap, rx_cap, gicd;
+static u32 tx_intid, rx_intid;
+static bool debug_policy, second_cpu;
+static u32 tests;
+static const volatile u32 *control = (const volatile u32 *)GH_LAB_CTL_BASE;
+
+extern u8 guest_start[], guest_end[];
+void second_start(void);
+void tables_init(void);
+void host_main(const void *fdt);
+void second_main(u64 context);
+void smccc_hvc(u64 x[6]);
+void smccc_smc(u64 x[6]);
+void native_identify(u64 x[6]);
+void native_send(u64 x[6]);
+void native_receive(u64 x[6]);
+void native_unknown(u64 x[6]);
+
+static void ok(bool good, const char *what)
+{
+	print("%s %u - %s\n", good ? "ok" : "not ok", ++tests, what);
+}
+
+static void is(u64 got, u64 want, const char *what)
+{
+	ok(got == want, what);
+	if (got != want)
+		print("# got %lx, expected %lx\n", got, want);
+}
+
+static u64 now_us(void)
+{
+	isb();
+	return read_sysreg(cntvct_el0) / (read_sysreg(cntfrq_el0) / 1000000);
+}
+
+static void wait_us(u64 us)
+{
+	u64 end = now_us() + us;
+
+	while (now_us() < end)
+		cpu_relax();
+}
+
+void tables_init(void)
+{
+	pgd[0] = 0x0060000000000401;			/* device */
+	pgd[1] = HYP_RAM_BASE | 0x705;			/* normal */
+	pgd[2] = (u64)l2 | 3;
+	l2[0] = (u64)l3 | 3;
+	l3[0] = PAGE_A | 0x707;
+	l3[1] = PAGE_B | 0x707;
+	l3[3] = PAGE_C | 0x787;
+}
+
+static bool pending(u32 intid)
+{
+	return mmio_read32(gicd + GICD_ISPENDR + intid / 32 * 4) & BIT(intid % 32);
+}
+
+/* What acknowledging it would do */
+static void clear_pending(u32 intid)
+{
+	mmio_write32(gicd + GICD_ICPENDR + intid / 32 * 4, BIT(intid % 32));
+}
+
+/* Touches an address; true if that aborted. */
+static bool aborts_on(u64 addr, bool write)
+{
+	u64 before = aborts;
+
+	if (write)
+		mmio_write32(addr, 0x5a5a5a5a);
+	else
+		(void)mmio_read32(addr);
+	return aborts != before;
+}
+
+static u64 send(const void *buf, u64 len, u64 *not_full)
+{
+	u64 x[6] = { tx_cap, len, (u64)buf, 0, 0 };
+
+	native_send(x);
+	if (not_full)
+		*not_full = x[1];
+	return x[0];
+}
+
+static u64 receive(void *buf, u64 max, u64 *len, u64 *not_empty)
+{
+	u64 x[6] = { 0xc600801c, rx_cap, (u64)buf, max, 0 };
+
+	smccc_hvc(x);
+	*len = x[1];
+	if (not_empty)
+		*not_empty = x[2];
+	return x[0];
+}
+
+static bool receive_wait(void *buf, u64 *len)
+{
+	u64 end = now_us() + 3000000;
+
+	while (now_us() < end) {
+		if (!receive(buf, RM_PACKET_SIZE, len, NULL))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* Little-endian message building; the buffer is as long as any test needs. */
+struct message {
+	u32 len;
+	u8 data[4096];
+};
+
+static void put16(struct message *m, u16 v)
+{
+	m->data[m->len++] = v;
+	m->data[m->len++] = v >> 8;
+}
+
+static void put32(struct message *m, u32 v)
+{
+	put16(m, v);
+	put16(m, v >> 16);
+}
+
+static void put64(struct message *m, u64 v)
+{
+	put32(m, v);
+	put32(m, v >> 32);
+}
+
+static u32 get32(const u8 *p)
+{
+	return p[0] | p[1] << 8 | p[2] << 16 | (u32)p[3] << 24;
+}
+
+struct note {
+	u32 id;
+	u8 data[32];
+};
+
+static struct note notes[16];
+static u32 n_notes;
+static u16 sequence;
+
+static void keep_note(const u8 *packet, u64 len)
+{
+	struct note *n = &notes[n_notes++ % ARRAY_SIZE(notes)];
+
+	memset(n, 0, sizeof(*n));
+	n->id = get32(packet + 4);
+	len -= 8;
+	memcpy(n->data, packet + 8, len < sizeof(n->data) ? len : sizeof(n->data));
+}
+
+/* Sends a request, in fragments if need be, and returns the reply's error. */
+static u32 call(u32 id, const struct message *m, u32 *result)
+{
+	u32 extra = m->len ? (m->len - 1) / 232 : 0;
+	u8 p[RM_PACKET_SIZE];
+	u64 len, err;
+
+	sequence++;
+	for (u32 i = 0; i <= extra; i++) {
+		u32 n = m->len - i * 232 < 232 ? m->len - i * 232 : 232;
+
+		p[0] = 0x21;
+		p[1] = extra << 2 | (i ? 0 : 1);
+		p[2] = sequence;
+		p[3] = sequence >> 8;
+		p[4] = id;
+		p[5] = id >> 8;
+		p[6] = id >> 16;
+		p[7] = id >> 24;
+		memcpy(p + 8, m->data + i * 232, n);
+		while ((err = send(p, 8 + n, NULL)) == 61)
+			cpu_relax();
+		if (err)
+			return 0xdead0000 | err;
+	}
+	while (receive_wait(p, &len)) {
+		if ((p[1] & 3) == 3) {
+			keep_note(p, len);
+			continue;
+		}
+		if (get32(p + 4) != id || (p[2] | p[3] << 8) != sequence)
+			return 0xdead1000;
+		if (result)
+			*result = len >= 16 ? get32(p + 12) : 0;
+		return get32(p + 8);
+	}
+	return 0xdead2000;
+}
+
+static bool is_status(const struct note *n, u32 vmid, u32 state)
+{
+	return n->id == NOTE_STATUS && get32(n->data) == vmid && n->data[4] == state;
+}
+
+/* Takes in notifications until there are so many. */
+static bool wait_notes(u32 n)
+{
+	u8 p[RM_PACKET_SIZE];
+	u64 len;
+
+	while (n_notes < n) {
+		if (!receive_wait(p, &len))
+			return false;
+		keep_note(p, len);
+	}
+	return true;
+}
+
+static u32 call_vmid(u32 id, u32 vmid, u32 *result)
+{
+	struct message m = { 0 };
+
+	put32(&m, vmid);
+	return call(id, &m, result);
+}
+
+struct range {
+	u64 addr, size;
+};
+
+/* Lends (host_rights 0) or shares, with one guest */
+static u32 give(u32 vmid, u8 rights, u8 host_rights, u32 label, const struct range *ranges,
+		u32 n, u32 *handle)
+{
+	struct message m = { 0 };
+
+	put32(&m, 0);
+	put32(&m, label);
+	put32(&m, host_rights ? 2 : 1);
+	if (host_rights) {
+		put16(&m, RM_HOST_VMID);
+		put16(&m, host_rights);
+	}
+	put16(&m, vmid);
+	put16(&m, rights);
+	put32(&m, n);
+	for (u32 i = 0; i < n; i++) {
+		put64(&m, ranges[i].addr);
+		put64(&m, ranges[i].size);
+	}
+	put32(&m, 0);
+	return call(host_rights ? MSG_SHARE : MSG_LEND, &m, handle);
+}
+
+static u32 reclaim(u32 handle, u8 flags)
+{
+	struct message m = { 0 };
+
+	put32(&m, handle);
+	put32(&m, flags);
+	return call(MSG_RECLAIM, &m, NULL);
+}
+
+/* Identification */
+
+static void test_identify(void)
+{
+	u64 x[6] = { 0, 1, 2, 3, 4, 5 };
+
+	native_identify(x);
+	ok(x[0] == 0x5100000000008001 && x[1] == 0x10000eff && !x[2] && !x[3],
+	   "hyp_identify, native");
+	x[0] = 0xc6008000;
+	smccc_hvc(x);
+	ok(x[0] == 0x5100000000008001 && x[1] == 0x10000eff && !x[2] && !x[3],
+	   "hyp_identify, SMCCC");
+	x[0] = 0x8600ff01;
+	smccc_hvc(x);
+	ok(x[0] == 0xcd8fd5c1 && x[1] == 0xdb5f53a4 && x[2] == 0x36ce6592 && x[3] == 0x145f3d67,
+	   "UID");
+	x[0] = 0x8600ff03;
+	smccc_hvc(x);
+	is(x[0], 0x5100000000008001, "revision");
+	x[0] = 0x8600ff00;
+	smccc_hvc(x);
+	is(x[0], -1UL, "call count is not there");
+	x[0] = 0x8600bf01;
+	smccc_hvc(x);
+	is(x[0], -1UL, "32-bit hypercall class is not there");
+	native_unknown(x);
+	is(x[0], -1UL, "unknown hypercall, native");
+	x[0] = 0xc60081ff;
+	smccc_hvc(x);
+	is(x[0], -1UL, "unknown hypercall, SMCCC");
+}
+
+static u64 smc1(u64 fn, u64 a, u64 b, u64 c)
+{
+	u64 x[6] = { fn, a, b, c };
+
+	smccc_smc(x);
+	return x[0];
+}
+
+static void test_psci(void)
+{
+	ok(smc1(0x84000000, 0, 0, 0) >= 2, "PSCI version");
+	ok(smc1(0x80000000, 0, 0, 0) >= 0x10001, "SMCCC version");
+	is(smc1(0x80000001, 0x80000000, 0, 0), 0, "SMCCC_ARCH_FEATURES(SMCCC_VERSION)");
+	is(smc1(0x80000001, 0x80008000, 0, 0), -1UL, "no workaround 1");
+	is(smc1(0x8400000a, 0x80000000, 0, 0), 0, "PSCI_FEATURES(SMCCC_VERSION)");
+	is(smc1(0xc4000003, 8, HOST_ENTRY, 0), -2UL, "CPU_ON of a CPU that is not there");
+	is(smc1(0xc4000003, 0, HOST_ENTRY, 0), -4UL, "CPU_ON of itself");
+	is(smc1(0xc4000004, 8, 0, 0), -2UL, "AFFINITY_INFO of a CPU that is not there");
+	is(smc1(0xc4000004, 0, 0, 0), 0, "AFFINITY_INFO of itself");
+	is(smc1(0x8600ff01, 0, 0, 0), -1UL, "no hypervisor UID by SMC");
+}
+
+/* Queues */
+
+static u64 send_to(u64 cap, const void *buf)
+{
+	u64 x[6] = { 0xc600801b, cap, 8, (u64)buf };
+
+	smccc_hvc(x);
+	return x[0];
+}
+
+static void test_queue_errors(void)
+{
+	u8 p[RM_PACKET_SIZE] = { 0 };
+	u64 x[6] = { tx_cap, (u64)p, sizeof(p) }, len, more, room;
+
+	is(send_to(999, p), 1, "send to a capability that is not there");
+	is(send_to(rx_cap, p), 53, "send to the receive queue");
+	native_receive(x);
+	is(x[0], 53, "receive from the send queue");
+	is(receive(p, sizeof(p), &len, &more), 60, "receive from an empty queue");
+	ok(!len && !more, "and nothing is received");
+
+	room = 0;
+	ok(!send((void *)(MAP_VA + 0x2000), 16, &room) && room, "send of an unmapped buffer: 0");
+	ok(!send(p, 241, &room) && room, "send of 241 bytes: 0");
+	ok(!send(p, 2000, &room) && room, "send of 2000 bytes: 0");
+	ok(!send(p, 0, &room) && room, "send of 0 bytes: 0");
+	ok(!send((void *)0x40080000, 16, &room) && room, "send of the hypervisor's memory: 0");
+	wait_us(10000);
+	is(receive(p, sizeof(p), &len, NULL), 60, "none of which has a reply");
+}
+
+static void make_get_vmid(u8 *p, u16 seq)
+{
+	static const u8 request[8] = { 0x21, 1, 0, 0, 0x24, 0, 0, 0x56 };
+
+	memcpy(p, request, sizeof(request));
+	p[2] = seq;
+	p[3] = seq >> 8;
+}
+
+static void test_round_trip(void)
+{
+	u8 p[RM_PACKET_SIZE] = { 0 };
+	u64 len = 0, more;
+
+	clear_pending(rx_intid);
+	make_get_vmid(p, 7);
+	is(send(p, 8, NULL), 0, "send GET_VMID");
+	while (!pending(rx_intid))
+		cpu_relax();
+	ok(true, "the receive interrupt becomes pending");
+	clear_pending(rx_intid);
+	is(receive(p, 8, &len, &more), 0, "receive into a short buffer: 0");
+	ok(!len && more, "and the message stays");
+	is(receive((void *)(MAP_VA + 0x2000), sizeof(p), &len, &more), 0,
+	   "receive into an unmapped buffer: 0");
+	ok(!len && more, "and the message stays");
+	memset((void *)PAGE_C, 0xa5, PAGE_SIZE);
+	is(receive((void *)(MAP_VA + 0x3000), sizeof(p), &len, &more), 0,
+	   "receive into a read-only buffer: 0");
+	ok(!len && more && *(u8 *)PAGE_C == 0xa5, "and the message stays");
+	is(receive(p, sizeof(p), &len, &more), 0, "receive");
+	ok(len == 16 && !more && p[0] == 0x21 && p[1] == 2 && p[2] == 7 &&
+	   get32(p + 4) == MSG_GET_VMID && !get32(p + 8) && get32(p + 12) == RM_HOST_VMID,
+	   "the reply to GET_VMID is right");
+	ok(!pending(rx_intid), "and there was no interrupt more");
+}
+
+/* A buffer that crosses a page whose neighbour is elsewhere */
+static void test_crossing(void)
+{
+	u8 *va = (u8 *)(MAP_VA + PAGE_SIZE - 3), p[RM_PACKET_SIZE];
+	u64 len = 0;
+
+	make_get_vmid(va, 0x1234);
+	is(send(va, 8, NULL), 0, "send from a buffer across two pages");
+	is(((u8 *)PAGE_B)[0], 0x12, "which are not neighbours");
+	ok(receive_wait(va, &len) && len == 16 && get32(va + 12) == 3 && va[3] == 0x12,
+	   "receive into it");
+	memcpy(p, (void *)(PAGE_A + PAGE_SIZE - 3), 3);
+	ok(p[0] == 0x21 && p[2] == 0x34, "both parts are where they belong");
+	make_get_vmid((u8 *)(MAP_VA + 2 * PAGE_SIZE - 8), 1);
+	is(send((void *)(MAP_VA + 2 * PAGE_SIZE - 8), 16, NULL), 0,
+	   "send from a buffer that ends in a hole: 0");
+	wait_us(10000);
+	is(receive(p, sizeof(p), &len, NULL), 60, "but nothing was sent");
+}
+
+static void test_receive_queue_full(void)
+{
+	u8 p[RM_PACKET_SIZE];
+	u64 len, n = 0;
+
+	/* One reply may wait at the manager, beside the eight in the queue. */
+	for (u32 i = 0; i < 9; i++) {
+		make_get_vmid(p, i);
+		send(p, 8, NULL);
+		wait_us(5000);
+	}
+	clear_pending(rx_intid);
+	while (n < 9 && receive_wait(p, &len) && p[2] == n)
+		n++;
+	is(n, 9, "nine replies come in order, the ninth when there is room");
+	is(receive(p, sizeof(p), &len, NULL), 60, "and no more");
+}
+
+/* Memory */
+
+static void test_lend(u32 vmid)
+{
+	struct range r = { BIG, 0x10000 };
+	struct range scatter[100];
+	u32 handle, refused, bad = 0;
+	u8 p[16] = { 0 };
+	u64 room, len;
+
+	*(u32 *)BIG = 0x11223344;
+	*(u32 *)(BIG + 0xfffc) = 0x55667788;
+	is(give(vmid, 7, 0, 0, &r, 1, &handle), 0, "lend 64 KiB");
+	is(control[GH_LAB_CTL_LENT_PAGES / 4], 16, "16 pages are lent");
+	ok(aborts_on(BIG, false), "load from it aborts");
+	ok(abort_esr_seen >> 26 == EC_DABT_CUR && (abort_esr_seen & 0x3f) == ESR_FSC_SEA &&
+	   !(abort_esr_seen & ESR_WNR) && abort_far_seen == BIG, "with the right syndrome");
+	ok(aborts_on(BIG + 0xfffc, true), "store to its end aborts");
+	ok((abort_esr_seen & ESR_WNR) && (abort_esr_seen & 0x3f) == ESR_FSC_SEA &&
+	   abort_far_seen == BIG + 0xfffc, "with the right syndrome");
+	ok(!aborts_on(BIG - 4, true) && !aborts_on(BIG + 0x10000, true), "neighbours do not");
+	ok(!send((void *)BIG, 16, &room) && room, "send from it: 0");
+	make_get_vmid(p, 2);
+	send(p, 8, NULL);
+	wait_us(10000);
+	ok(!receive((void *)BIG, 240, &len, &room) && !len && room,
+	   "receive into it: 0, and the message stays");
+	ok(receive_wait(p, &len) && len == 16, "and is received elsewhere");
+	is(give(vmid, 7, 0, 0, &r, 1, &refused), 0xa, "it cannot be lent twice");
+	is(reclaim(handle, 0), 0, "reclaim");
+	ok(!aborts_on(BIG, false) && *(u32 *)BIG == 0x11223344 &&
+	   *(u32 *)(BIG + 0xfffc) == 0x55667788, "it is back with its contents");
+	is(control[GH_LAB_CTL_LENT_PAGES / 4], 0, "no page is lent");
+
+	is(give(vmid, 7, 0, 0, &r, 1, &handle), 0, "lend again");
+	is(reclaim(handle, 1), 0, "reclaim, sanitized");
+	ok(!*(u32 *)BIG && !*(u32 *)(BIG + 0xfffc), "it is back and zero");
+
+	for (u32 i = 0; i < 100; i++) {
+		scatter[i].addr = SCATTER + i * 2 * PAGE_SIZE;
+		scatter[i].size = PAGE_SIZE;
+		*(u64 *)scatter[i].addr = i;
+	}
+	is(give(vmid, 7, 0, 0, scatter, 100, &handle), 0, "lend 100 ranges, in fragments");
+	for (u32 i = 0; i < 100; i++)
+		bad += !aborts_on(scatter[i].addr, i & 1) ||
+		       aborts_on(scatter[i].addr + PAGE_SIZE, true);
+	is(bad, 0, "each aborts and the pages between do not");
+	is(reclaim(handle, 0), 0, "reclaim");
+	for (u32 i = 0; i < 100; i++)
+		bad += *(u64 *)scatter[i].addr != i;
+	is(bad, 0, "all are back");
+
+	r = (struct range){ GH_LAB_CTL_BASE, PAGE_SIZE };
+	is(give(vmid, 7, 0, 0, &r, 1, &refused), 0xa, "a device cannot be lent");
+	r = (struct range){ 0x40080000, PAGE_SIZE };
+	is(give(vmid, 7, 0, 0, &r, 1, &refused), 0xa, "nor the hypervisor");
+	r = (struct range){ 0x4ffff000, 2 * PAGE_SIZE };
+	is(give(vmid, 7, 0, 0, &r, 1, &refused), 0xa, "nor what is only partly RAM");
+}
+
+/* The hidden CPU is busy with the zeroing, so that the queue does fill. */
+static void test_send_queue_full(u32 vmid)
+{
+	struct range r = { BIG, BIG_SIZE };
+	u8 p[RM_PACKET_SIZE] = { 0 };
+	u64 len, room = 1, filled = 0;
+	u32 handle;
+
+	is(give(vmid, 7, 0, 0, &r, 1, &handle), 0, "lend 48 MiB");
+	p[0] = 0x21;
+	p[1] = 1;
+	p[4] = 0x15;
+	p[7] = 0x51;
+	p[8] = handle;
+	p[12] = 1;
+	clear_pending(tx_intid);
+	send(p, 16, NULL);
+	p[0] = 0;			/* dropped by the manager without a word */
+	/* Until it has taken in the request the queue can drain once. */
+	while (room && filled < 100) {
+		send(p, 8, &room);
+		filled++;
+	}
+	ok(filled < 100, "the queue fills, and says so with the last message");
+	is(send(p, 8, &room), 61, "one more is refused");
+	ok(!room, "and there is no room");
+	ok(!pending(tx_intid), "no interrupt while it is full");
+	ok(receive_wait(p, &len) && len == 12 && !get32(p + 8), "reclaimed meanwhile");
+	wait_us(10000);
+	ok(pending(tx_intid), "the send interrupt when it is not full any more");
+	clear_pending(tx_intid);
+	is(send(p, 0, &room), 0, "there is room");
+	ok(!*(u32 *)(BIG + BIG_SIZE - 4), "it is back and zero");
+}
+
+/* Guests */
+
+static void must(int ret)
+{
+	if (ret < 0)
+		print("# libfdt: error %u\n", -ret);
+}
+
+static int add_node(void *fdt, int parent, const char *name)
+{
+	int node = fdt_add_subnode(fdt, parent, name);
+
+	must(node);
+	return node;
+}
+
+static void make_dtb(void *fdt)
+{
+	fdt32_t gic[8] = {
+		0, cpu_to_fdt32(0x3fff0000), 0, cpu_to_fdt32(0x10000),
+		0, cpu_to_fdt32(0x3ffb0000), 0, cpu_to_fdt32(0x40000),
+	};
+	int node, top, sub;
+
+	must(fdt_create_empty_tree(fdt, 0x2000));
+	must(fdt_setprop_u32(fdt, 0, "#address-cells", 2));
+	must(fdt_setprop_u32(fdt, 0, "#size-cells", 2));
+	top = add_node(fdt, 0, "gunyah-vm-config");
+	must(fdt_setprop_string(fdt, top, "image-name", "test"));
+	node = add_node(fdt, top, "vdevices");
+	node = add_node(fdt, node, "shm-10");
+	must(fdt_setprop_string(fdt, node, "vdevice-type", "shm"));
+	must(fdt_setprop_u32(fdt, node, "label", 0x10));
+	must(fdt_setprop_empty(fdt, node, "peer-default"));
+	must(fdt_setprop_string(fdt, node, "push-compatible", "shm"));
+	sub = add_node(fdt, node, "memory");
+	must(fdt_setprop_u32(fdt, sub, "#address-cells", 2));
+	must(fdt_setprop_u32(fdt, sub, "label", 0x10));
+	must(fdt_setprop_u64(fdt, sub, "base", GUEST_SHM));
+	top = fdt_path_offset(fdt, "/gunyah-vm-config");
+	node = add_node(fdt, top, "vcpus");
+	must(fdt_setprop_string(fdt, node, "affinity", "static"));
+	must(fdt_setprop_u32(fdt, node, "affinity-map", 0));
+	must(fdt_setprop_u32(fdt, node, "sched-timeslice", 5000));
+	must(fdt_setprop_u32(fdt, node, "sched-priority", -1));
+	node = add_node(fdt, top, "interrupts");
+	must(fdt_setprop_string(fdt, node, "config", "/intc"));
+	node = add_node(fdt, top, "memory");
+	must(fdt_setprop_u32(fdt, node, "#address-cells", 2));
+	must(fdt_setprop_u32(fdt, node, "#size-cells", 2));
+	must(fdt_setprop_u64(fdt, node, "base-address", GUEST_BASE));
+	node = add_node(fdt, 0, "intc");
+	must(fdt_setprop_string(fdt, node, "compatible", "arm,gic-v3"));
+	must(fdt_setprop_u32(fdt, node, "#interrupt-cells", 3));
+	must(fdt_setprop_empty(fdt, node, "interrupt-controller"));
+	must(fdt_setprop(fdt, node, "reg", gic, sizeof(gic)));
+	node = add_node(fdt, 0, "cpus");
+	must(fdt_setprop_u32(fdt, node, "#address-cells", 1));
+	must(fdt_setprop_u32(fdt, node, "#size-cells", 0));
+	node = add_node(fdt, node, "cpu@0");
+	must(fdt_setprop_string(fdt, node, "device_type", "cpu"));
+	must(fdt_setprop_string(fdt, node, "compatible", "arm,arm-v8"));
+	must(fdt_setprop_u32(fdt, node, "reg", 0));
+	add_node(fdt, 0, "chosen");
+	must(fdt_pack(fdt));
+}
+
+struct guest {
+	u32 vmid, image, shm;
+	u64 at;				/* offset from IMAGE_1, IMAGE_2 and SHM */
+};
+
+static u64 *shm_of(const struct guest *g)
+{
+	return (u64 *)(SHM + g->at);
+}
+
+/* Prepares memory and the manager until VM_START; true if all went well. */
+static bool prepare(struct guest *g, u64 at, u64 command, u64 argument, u8 shm_rights,
+		    bool share_image)
+{
+	struct range image[2] = { { IMAGE_1 + at, IMAGE_PIECE }, { IMAGE_2 + at, IMAGE_PIECE } };
+	struct range shm = { SHM + at, PAGE_SIZE };
+	struct message m = { 0 };
+	u8 *code = (u8 *)image[0].addr;
+
+	g->at = at;
+	memset((void *)shm.addr, 0, PAGE_SIZE);
+	memcpy(code, guest_start, guest_end - guest_start);
+	*(u64 *)(code + GUEST_COMMAND) = command;
+	*(u64 *)(code + GUEST_ARGUMENT) = argument;
+	make_dtb((void *)image[1].addr);
+
+	if (call_vmid(MSG_ALLOCATE, 0, &g->vmid) ||
+	    give(g->vmid, 7, share_image ? 7 : 0, 0, image, 2, &g->image) ||
+	    give(g->vmid, shm_rights, 6, 0x10, &shm, 1, &g->shm))
+		return false;
+	put32(&m, g->vmid);
+	put32(&m, g->image);
+	put64(&m, 0);
+	put64(&m, IMAGE_PIECE);
+	put64(&m, IMAGE_PIECE);
+	put64(&m, IMAGE_PIECE);
+	n_notes = 0;
+	return !call(MSG_CONFIG, &m, NULL) && !call_vmid(MSG_INIT, g->vmid, NULL) &&
+	       n_notes == 2 && is_status(&notes[0], g->vmid, RM_VM_INIT) &&
+	       is_status(&notes[1], g->vmid, RM_VM_READY);
+}
+
+/* Everything back, whatever state the guest ended in */
+static bool cleanup(const struct guest *g, bool started)
+{
+	n_notes = 0;
+	if (call_vmid(MSG_RESET, g->vmid, NULL) || !wait_notes(started ? 4 : 2) ||
+	    !is_status(&notes[0], g->vmid, RM_VM_RESETTING) ||
+	    !is_status(&notes[started ? 3 : 1], g->vmid, RM_VM_RESET))
+		return false;
+	if (started && (notes[1].id != NOTE_RELEASED || notes[2].id != NOTE_RELEASED))
+		return false;
+	return !reclaim(g->image, 0) && !reclaim(g->shm, 0) &&
+	       !call_vmid(MSG_DEALLOCATE, g->vmid, NULL);
+}
+
+/* Runs a guest to its end, and checks how it ended. */
+static void run(u64 command, u64 argument, u8 shm_rights, u32 type, const char *what)
+{
+	struct guest g;
+	bool good = prepare(&g, 0, command, argument, shm_rights, false);
+	const u8 *exited = notes[2].data;
+
+	ok(good, what);
+	n_notes = 0;
+	is(call_vmid(MSG_START, g.vmid, NULL), 0, "  starts");
+	ok(wait_notes(3) && is_status(&notes[0], g.vmid, RM_VM_RUNNING) &&
+	   is_status(&notes[1], g.vmid, RM_VM_EXITED) && notes[2].id == NOTE_EXITED,
+	   "  ends, in the right order");
+	is(get32(exited), g.vmid | type << 16, "  for the right reason");
+	if (type == 3)
+		ok(get32(exited + 4) == 16 && get32(exited + 8) == 0x8000 &&
+		   get32(exited + 12) == 0x80000000 && get32(exited + 16) == 0x4321 &&
+		   get32(exited + 20) == 0x8765, "  with the recorded words");
+	else
+		ok(get32(exited + 4) == 4 && !get32(exited + 8), "  with one word, 0");
+	is(reclaim(g.image, 0), 0xb, "  keeps its memory until it is reset");
+	ok(aborts_on(IMAGE_1, false), "  which the host still cannot access");
+	ok(cleanup(&g, true), "  resets and gives everything back");
+	ok(!aborts_on(IMAGE_1, false) && *(u32 *)IMAGE_1 == *(u32 *)guest_start,
+	   "  its memory is back");
+}
+
+static void test_guest_ends(void)
+{
+	u64 *shm = (u64 *)SHM;
+
+	run(DO_REPORT_AND_OFF, 0, 6, 1, "guest that reports and turns off");
+	is(shm[SHM_X0], GUEST_BASE + IMAGE_PIECE, "x0 is its devicetree");
+	is(shm[SHM_MAGIC], 0xedfe0dd0, "its memory is contiguous");
+	is(shm[SHM_MPIDR], 0x80000000, "MPIDR");
+	is(shm[SHM_EL], 4, "EL1");
+	is(shm[SHM_API], 0x5100000000008001, "hyp_identify");
+	is(shm[SHM_UID], 0xcd8fd5c1, "UID");
+	is(shm[SHM_PSCI], 0x10001, "PSCI 1.1");
+	is(shm[SHM_UNKNOWN], -1UL, "unknown hypercall");
+	ok(fdt_path_offset((void *)IMAGE_2, "/memory") > 0 &&
+	   fdt_path_offset((void *)IMAGE_2, "/hypervisor") > 0,
+	   "its devicetree has what the manager adds");
+
+	run(DO_RESET, 0, 6, 2, "guest that resets");
+	run(DO_RESET2, 0, 6, 3, "guest that resets by RESET2");
+	run(DO_ABORT_NO_VECTORS, 0x10000000, 6, 5, "guest that aborts and has no vectors");
+
+	run(DO_ABORT, 0x10000000, 6, 1, "guest that aborts and handles that");
+	ok(shm[SHM_ESR] >> 26 == EC_DABT_CUR && (shm[SHM_ESR] & 0x3f) == ESR_FSC_SEA &&
+	   shm[SHM_FAR] == 0x10000000, "external abort with the right syndrome");
+	run(DO_ABORT, HOST_ENTRY, 6, 1, "guest that reads the host's memory");
+	is(shm[SHM_FAR], HOST_ENTRY, "cannot");
+	run(DO_ABORT, GUEST_BASE + 2 * IMAGE_PIECE, 6, 1, "guest that reads past its memory");
+	is(shm[SHM_FAR], GUEST_BASE + 2 * IMAGE_PIECE, "cannot");
+	run(DO_ABORT, GUEST_BASE + 2 * IMAGE_PIECE - 4, 6, 1, "guest that reads its last word");
+	is(shm[SHM_ESR], 0, "can");
+	run(DO_STORE, GUEST_SHM + 0x80, 6, 1, "guest that writes what it may write");
+	is(shm[16], DO_STORE, "does");
+	run(DO_STORE, GUEST_SHM + 0x80, 4, 5, "guest that writes what it may only read");
+	is(shm[16], 0, "cannot, and neither can its handler");
+	run(DO_SYSREG, 0, 6, 1, "guest that looks for a GIC");
+	is(shm[SHM_ESR], ESR_IL, "finds an undefined instruction");
+	run(DO_PSCI, 0x8400000a, 6, 1, "guest that calls PSCI by SMC");
+	is(shm[SHM_RESULT], -1UL, "is answered");
+}
+
+static bool wait_count(const struct guest *g, u64 at_least)
+{
+	u64 end = now_us() + 5000000;
+
+	while (*(volatile u64 *)&shm_of(g)[SHM_COUNT] < at_least) {
+		if (now_us() > end)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+static void stop(const struct guest *g, const char *what)
+{
+	struct message m = { 0 };
+
+	put32(&m, g->vmid);
+	put32(&m, 0);
+	m.data[2] = 1;
+	put32(&m, 0);
+	m.len = 8;
+	n_notes = 0;
+	is(call(MSG_STOP, &m, NULL), 0, what);
+	ok(n_notes == 2 && is_status(&notes[0], g->vmid, RM_VM_EXITED) &&
+	   notes[1].id == NOTE_EXITED && get32(notes[1].data) == (g->vmid | 7 << 16),
+	   "  ends before the reply, as forced");
+}
+
+static void test_guests_together(void)
+{
+	struct guest a, b;
+	u64 count;
+
+	ok(prepare(&a, 0, DO_COUNT, 0x1111, 6, false) &&
+	   prepare(&b, 0x20000, DO_COUNT, 0x2222, 6, false), "two guests that count for ever");
+	n_notes = 0;
+	ok(!call_vmid(MSG_START, a.vmid, NULL) && !call_vmid(MSG_START, b.vmid, NULL),
+	   "  both start");
+	ok(wait_count(&a, 100) && wait_count(&b, 100), "  both run");
+	is(control[GH_LAB_CTL_GUESTS / 4], 2, "  two guests are running");
+	ok(wait_count(&a, shm_of(&a)[SHM_COUNT] + 100) &&
+	   wait_count(&b, shm_of(&b)[SHM_COUNT] + 100), "  and go on, by turns");
+	is(n_notes, 2, "  with their own registers");
+	stop(&a, "stop the first");
+	count = shm_of(&a)[SHM_COUNT];
+	ok(wait_count(&b, shm_of(&b)[SHM_COUNT] + 100), "  the second goes on");
+	is(shm_of(&a)[SHM_COUNT], count, "  the first does not");
+	stop(&b, "stop the second");
+	ok(cleanup(&b, true) && cleanup(&a, true), "  both give everything back");
+
+	ok(prepare(&a, 0, DO_WFI, 0, 6, false) && !call_vmid(MSG_START, a.vmid, NULL),
+	   "a guest that waits for an interrupt");
+	wait_us(50000);
+	stop(&a, "waits until it is stopped");
+	ok(cleanup(&a, true), "  gives everything back");
+}
+
+static void test_start_refused(void)
+{
+	struct guest g;
+	bool good = prepare(&g, 0, DO_REPORT_AND_OFF, 0, 6, true);
+	u32 error;
+
+	ok(good, "guest with a shared image");
+	n_notes = 0;
+	error = call_vmid(MSG_START, g.vmid, NULL);
+	if (debug_policy) {
+		is(error, 0, "  starts under the debug policy");
+		ok(wait_notes(3) && get32(notes[2].data) == (g.vmid | 1 << 16), "  and ends");
+		is(fdt_path_offset((void *)IMAGE_2, "/memory") > 0, 1,
+		   "  in memory that the host sees");
+		ok(cleanup(&g, true), "  gives everything back");
+	} else {
+		is(error, RM_NORESOURCE, "  is refused under the production policy");
+		ok(n_notes == 1 && is_status(&notes[0], g.vmid, RM_VM_INIT_FAILED),
+		   "  and failed");
+		ok(cleanup(&g, false), "  gives everything back");
+	}
+
+	/* Both want the address of the same vdevice. */
+	good = prepare(&g, 0, DO_REPORT_AND_OFF, 0, 6, false);
+	if (good) {
+		struct range r = { SHM_2, PAGE_SIZE };
+		u32 handle;
+
+		ok(!give(g.vmid, 6, 6, 0x10, &r, 1, &handle), "a second parcel of that label");
+		n_notes = 0;
+		is(call_vmid(MSG_START, g.vmid, NULL), RM_NORESOURCE, "  does not start");
+		n_notes = 0;
+		ok(!call_vmid(MSG_RESET, g.vmid, NULL) && wait_notes(2), "  resets");
+		while (notes[n_notes - 1].id != NOTE_STATUS || notes[n_notes - 1].data[4] !=
+		       RM_VM_RESET)
+			wait_notes(n_notes + 1);
+		ok(!reclaim(handle, 0) && !reclaim(g.shm, 0) && !reclaim(g.image, 0) &&
+		   !call_vmid(MSG_DEALLOCATE, g.vmid, NULL), "  gives everything back");
+	} else {
+		ok(false, "prepare");
+	}
+}
+
+static void test_control(void)
+{
+	volatile u32 *c = (volatile u32 *)GH_LAB_CTL_BASE;
+	u32 vmid, before;
+
+	is(c[GH_LAB_CTL_ID / 4], GH_LAB_CTL_MAGIC, "control page");
+	is(c[GH_LAB_CTL_POLICY / 4], debug_policy, "policy");
+	is(c[GH_LAB_CTL_VMIDS / 4], 0, "no VMID is allocated");
+	is(c[GH_LAB_CTL_PARCELS / 4], 0, "there is no parcel");
+	before = c[GH_LAB_CTL_HOST_FAULTS / 4];
+	ok(aborts_on(GH_LAB_CTL_BASE + 0x200, false), "no such register");
+	ok(aborts_on(GH_LAB_CTL_BASE + GH_LAB_CTL_ID, true), "not a register to write");
+	is(c[GH_LAB_CTL_HOST_FAULTS / 4], before + 2, "host faults are counted");
+	before = c[GH_LAB_CTL_SENDS / 4];
+
+	c[GH_LAB_CTL_FAULT_MSG / 4] = MSG_ALLOCATE;
+	c[GH_LAB_CTL_FAULT_ACTION / 4] = GH_LAB_FAULT_REFUSE;
+	c[GH_LAB_CTL_FAULT_ARG / 4] = RM_NOMEM;
+	c[GH_LAB_CTL_FAULT_SKIP / 4] = 0;
+	c[GH_LAB_CTL_FAULT_COUNT / 4] = 1;
+	c[GH_LAB_CTL_FAULT_COMMIT / 4] = 1;
+	is(c[GH_LAB_CTL_FAULT_ERROR / 4], 0, "fault rule is accepted");
+	is(call_vmid(MSG_ALLOCATE, 0, &vmid), RM_NOMEM, "and acts");
+	is(c[GH_LAB_CTL_FAULT_HITS / 4], 1, "once");
+	is(c[GH_LAB_CTL_SENDS / 4], before + 1, "sends are counted");
+	c[GH_LAB_CTL_FAULT_CLEAR / 4] = 1;
+	is(c[GH_LAB_CTL_FAULT_HITS / 4], 0, "until it is cleared");
+}
+
+/* The second CPU: touches what it is told to, and says whether that aborted. */
+
+static volatile u64 second_addr, second_done, second_aborted;
+
+void second_main(u64 context)
+{
+	u64 seen = 0, addr;
+
+	(void)context;
+	while ((addr = __atomic_load_n(&second_addr, __ATOMIC_ACQUIRE)) != 1) {
+		if (!addr || addr == seen) {
+			cpu_relax();
+			continue;
+		}
+		/* Bit 0 makes a request differ from the one before it. */
+		seen = addr;
+		second_aborted = aborts_on(addr & ~1UL, false);
+		__atomic_store_n(&second_done, addr, __ATOMIC_RELEASE);
+	}
+	smc1(0x84000002, 0, 0, 0);
+}
+
+static bool second_aborts_on(u64 addr)
+{
+	__atomic_store_n(&second_addr, addr, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&second_done, __ATOMIC_ACQUIRE) != addr)
+		cpu_relax();
+	return second_aborted;
+}
+
+static void test_second_cpu(u32 vmid)
+{
+	struct range r = { BIG, BIG_SIZE }, one = { BIG, PAGE_SIZE };
+	u32 handle;
+
+	for (u32 round = 0; round < 2; round++) {
+		second_addr = 0;
+		is(smc1(0xc4000003, 1, (u64)second_start, 5), 0, "start the second CPU");
+		ok(!second_aborts_on(BIG), "it reads a page");
+		is(give(vmid, 7, 0, 0, &one, 1, &handle), 0, "which the first lends");
+		ok(second_aborts_on(BIG + 1), "it cannot read it any more");
+		is(reclaim(handle, 0), 0, "reclaim");
+		ok(!second_aborts_on(BIG), "it can again");
+		is(give(vmid, 7, 0, 0, &r, 1, &handle), 0, "lend 48 MiB");
+		ok(second_aborts_on(BIG + 1), "it cannot read their first page");
+		ok(second_aborts_on(BIG + BIG_SIZE - 8), "nor their last one");
+		is(reclaim(handle, 0), 0, "reclaim");
+		second_addr = 1;
+		while (smc1(0xc4000004, 1, 0, 0) != 1)
+			cpu_relax();
+		ok(true, "the second CPU is off");
+	}
+}
+
+/* What kills the resource manager */
+static void die(const char *how)
+{
+	struct message m = { 0 };
+	struct guest g;
+	u32 vmid;
+
+	if (!strncmp(how, "dealloc", 7)) {
+		call_vmid(MSG_DEALLOCATE, 0x85, NULL);
+	} else if (!strncmp(how, "reset", 5)) {
+		call_vmid(MSG_ALLOCATE, 0, &vmid);
+		call_vmid(MSG_RESET, vmid, NULL);
+	} else if (prepare(&g, 0, DO_COUNT, 1, 6, false)) {
+		call_vmid(MSG_START, g.vmid, NULL);
+		put32(&m, g.vmid);
+		put32(&m, 0);
+		call(MSG_STOP, &m, NULL);
+	}
+	print("not ok - the hypervisor goes on\n");
+}
+
+static void read_fdt(const void *fdt)
+{
+	const char *args = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "bootargs", NULL);
+	int cpus = 0, node, hyp, mem, len;
+	const fdt64_t *reg;
+	const fdt32_t *irq;
+	char name[64];
+
+	is(fdt_check_header(fdt), 0, "devicetree");
+	debug_policy = args && !strncmp(args, "hyp.policy=debug", 16);
+	node = fdt_node_offset_by_compatible(fdt, -1, "gunyah-resource-manager");
+	reg = fdt_getprop(fdt, node, "reg", &len);
+	irq = fdt_getprop(fdt, node, "interrupts", NULL);
+	if (!reg || !irq) {
+		print("not ok - no resource manager in the devicetree\n");
+		smc1(0x84000008, 0, 0, 0);
+	}
+	tx_cap = fdt64_to_cpu(reg[0]);
+	rx_cap = fdt64_to_cpu(reg[1]);
+	tx_intid = fdt32_to_cpu(irq[1]) + 32;
+	rx_intid = fdt32_to_cpu(irq[4]) + 32;
+	format(name, sizeof(name), "qcom,resource-manager-rpc@%016lx", tx_cap);
+	hyp = fdt_path_offset(fdt, "/hypervisor");
+	is(fdt_subnode_offset(fdt, hyp, name), node, "resource manager's node");
+	ok(!fdt_node_check_compatible(fdt, hyp, "qcom,gunyah-hypervisor-1.0") &&
+	   fdt_node_check_compatible(fdt, hyp, "gunyah-hypervisor"), "and the node above it");
+	if (debug_policy)
+		ok(tx_cap == 0 && rx_cap == 1, "capability ids 0 and 1");
+	else
+		ok(tx_cap >> 32 && rx_cap >> 32 && tx_cap != rx_cap, "random capability ids");
+	node = fdt_node_offset_by_compatible(fdt, -1, "arm,gic-v3");
+	reg = fdt_getprop(fdt, node, "reg", &len);
+	gicd = fdt64_to_cpu(reg[0]);
+	mem = fdt_path_offset(fdt, "/memory@41000000");
+	reg = fdt_getprop(fdt, mem, "reg", &len);
+	ok(reg && fdt64_to_cpu(reg[0]) == HOST_ENTRY &&
+	   fdt64_to_cpu(reg[0]) + fdt64_to_cpu(reg[1]) == 0x50000000, "memory");
+	fdt_for_each_subnode(node, fdt, fdt_path_offset(fdt, "/cpus"))
+		cpus += !!fdt_getprop(fdt, node, "reg", NULL);
+	second_cpu = cpus > 1;
+	node = fdt_node_offset_by_compatible(fdt, -1, GH_LAB_CTL_COMPATIBLE);
+	ok(node > 0, "control page's node");
+}
+
+void host_main(const void *fdt)
+{
+	const char *args = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "bootargs", NULL);
+	u32 vmid;
+
+	read_fdt(fdt);
+	if (args && !strncmp(args, "test.die=", 9)) {
+		die(args + 9);
+		smc1(0x84000008, 0, 0, 0);
+	}
+	test_identify();
+	test_psci();
+	ok(aborts_on(0x40080000, false) && aborts_on(0x40ffffff & ~3UL, true) &&
+	   aborts_on(0x50000000, false), "the hypervisor's memory and what is no RAM abort");
+	test_queue_errors();
+	test_round_trip();
+	test_crossing();
+	test_receive_queue_full();
+	test_control();
+	is(call_vmid(MSG_ALLOCATE, 0, &vmid), 0, "VM_ALLOCATE");
+	test_lend(vmid);
+	test_send_queue_full(vmid);
+	if (second_cpu)
+		test_second_cpu(vmid);
+	is(call_vmid(MSG_DEALLOCATE, vmid, NULL), 0, "VM_DEALLOCATE");
+	test_guest_ends();
+	test_guests_together();
+	test_start_refused();
+	ok(!control[GH_LAB_CTL_VMIDS / 4] && !control[GH_LAB_CTL_PARCELS / 4] &&
+	   !control[GH_LAB_CTL_LENT_PAGES / 4] && !control[GH_LAB_CTL_GUESTS / 4],
+	   "nothing is left over");
+	print("1..%u\n", tests);
+	smc1(0x84000008, 0, 0, 0);
+}

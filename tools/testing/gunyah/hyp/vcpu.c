@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Running guests, round robin on the hidden CPU: one vCPU each, a slice at a
+ * time, and what it does when it traps.
+ *
+ * loaded is the vCPU whose EL1 and FP state is in the CPU; the hypervisor uses
+ * neither, so that this changes only when another guest runs. While that vCPU is
+ * loaded its struct holds x, pc and spsr, and the rest is stale.
+ *
+ * Nothing interrupts a guest: WFI is for ever, and there is no GIC and no timer.
+ */
+#include "guest.h"
+
+#define HCR_GUEST		(HCR_RW | HCR_VM | HCR_IMO | HCR_FMO | HCR_AMO | HCR_FB | \
+				 HCR_BSU_IS | HCR_TWI | HCR_TSC | HCR_TIDCP | HCR_TACR)
+#define CPTR_GUEST		0x33ffUL	/* traps SVE and SME */
+#define MDCR_GUEST		0xe60UL		/* traps debug and PMU registers */
+#define CNTHCTL_GUEST		1UL		/* counter, no physical timer */
+#define VMPIDR_GUEST		0x80000000UL
+
+#define VECTOR_SIZE		0x80
+
+#define PSCI_VERSION		0x84000000
+#define PSCI_CPU_OFF		0x84000002
+#define PSCI_CPU_ON		0x84000003
+#define PSCI_AFFINITY_INFO	0x84000004
+#define PSCI_SYSTEM_OFF		0x84000008
+#define PSCI_SYSTEM_RESET	0x84000009
+#define PSCI_FEATURES		0x8400000a
+#define PSCI_SYSTEM_RESET2	0x84000012
+#define PSCI_SMC64		0x40000000
+#define PSCI_1_1		0x10001
+#define PSCI_NOT_SUPPORTED	-1L
+#define PSCI_INVALID_PARAMS	-2L
+#define PSCI_DENIED		-3L
+#define PSCI_ALREADY_ON		-4L
+#define PSCI_RESET2_VENDOR	BIT(31)
+#define SMCCC_VERSION		0x80000000
+#define SMCCC_1_1		0x10001
+
+/* VM_EXITED */
+#define EXIT_OFF		1
+#define EXIT_RESET		2
+#define EXIT_RESET2		3
+#define EXIT_ERROR		5
+#define RESET2_SMC64		0x8000
+
+static struct vcpu *loaded;
+static u32 last_vmid;
+
+#define SAVE(r)		(loaded->sys.r = read_sysreg(r));
+#define LOAD(r)		write_sysreg(vcpu->sys.r, r);
+
+static void load(struct vcpu *vcpu)
+{
+	if (vcpu == loaded)
+		return;
+	if (loaded) {
+		VCPU_SYSREGS(SAVE)
+		fp_save(&loaded->fp);
+	}
+	VCPU_SYSREGS(LOAD)
+	fp_load(&vcpu->fp);
+	isb();
+	loaded = vcpu;
+}
+
+void vcpu_cpu_init(void)
+{
+	write_sysreg(guest_vectors, vbar_el2);
+	write_sysreg(HCR_GUEST, hcr_el2);
+	write_sysreg(CPTR_GUEST, cptr_el2);
+	write_sysreg(0, hstr_el2);
+	write_sysreg(MDCR_GUEST | ((read_sysreg(pmcr_el0) >> 11) & 0x1f), mdcr_el2);
+	write_sysreg(CNTHCTL_GUEST, cnthctl_el2);
+	write_sysreg(0, cntvoff_el2);
+	write_sysreg(read_sysreg(midr_el1), vpidr_el2);
+	write_sysreg(VMPIDR_GUEST, vmpidr_el2);
+	isb();
+}
+
+void vcpu_start(struct vcpu *vcpu, u64 pc, u64 x0)
+{
+	memset(vcpu, 0, sizeof(*vcpu));
+	vcpu->sys.sctlr_el1 = SCTLR_EL1_RESET;
+	vcpu->pc = pc;
+	vcpu->x[0] = x0;
+	vcpu->spsr = SPSR_EL1H | SPSR_DAIF;
+	vcpu->state = VCPU_RUNNABLE;
+}
+
+void vcpu_stop(struct vcpu *vcpu)
+{
+	vcpu->state = VCPU_OFF;
+	if (loaded == vcpu)
+		loaded = NULL;
+}
+
+static void ended(u16 vmid, u16 type, const u32 *reason, u32 words)
+{
+	vms[vmid].vcpu.state = VCPU_OFF;
+	rm_model_guest_exited(rm_model, vmid, type, reason, words);
+}
+
+static void ended_plainly(u16 vmid, u16 type)
+{
+	static const u32 reason[1];
+
+	ended(vmid, type, reason, ARRAY_SIZE(reason));
+}
+
+static u64 system_reset2(u16 vmid, const u64 x[31])
+{
+	bool smc64 = x[0] & PSCI_SMC64;
+	u64 cookie = smc64 ? x[2] : (u32)x[2];
+	u32 type = x[1];
+	/* Only the 64-bit call's words were recorded; the flag is taken for its mark. */
+	u32 reason[4] = { smc64 ? RESET2_SMC64 : 0, type, cookie, cookie >> 32 };
+
+	if (type && !(type & PSCI_RESET2_VENDOR))
+		return PSCI_INVALID_PARAMS;
+	ended(vmid, EXIT_RESET2, reason, ARRAY_SIZE(reason));
+	return 0;
+}
+
+static u64 psci_features(u32 fn)
+{
+	switch (fn) {
+	case PSCI_VERSION:
+	case PSCI_CPU_OFF:
+	case PSCI_CPU_ON:
+	case PSCI_CPU_ON | PSCI_SMC64:
+	case PSCI_AFFINITY_INFO:
+	case PSCI_AFFINITY_INFO | PSCI_SMC64:
+	case PSCI_SYSTEM_OFF:
+	case PSCI_SYSTEM_RESET:
+	case PSCI_FEATURES:
+	case PSCI_SYSTEM_RESET2:
+	case PSCI_SYSTEM_RESET2 | PSCI_SMC64:
+	case SMCCC_VERSION:
+		return 0;
+	default:
+		return PSCI_NOT_SUPPORTED;
+	}
+}
+
+static u64 psci(u16 vmid, struct vcpu *vcpu)
+{
+	u64 *x = vcpu->x;
+
+	switch ((u32)x[0]) {
+	case PSCI_VERSION:
+		return PSCI_1_1;
+	case SMCCC_VERSION:
+		return SMCCC_1_1;
+	case PSCI_FEATURES:
+		return psci_features(x[1]);
+	case PSCI_CPU_OFF:
+		/* Nobody is left to turn it on, and the resource manager is not told. */
+		vcpu->state = VCPU_OFF;
+		return 0;
+	case PSCI_CPU_ON:
+	case PSCI_CPU_ON | PSCI_SMC64:
+		if (!x[1])
+			return PSCI_ALREADY_ON;
+		/* One vCPU runs, whatever the devicetree lists. */
+		return x[1] < vms[vmid].dtb.cpus ? PSCI_DENIED : PSCI_INVALID_PARAMS;
+	case PSCI_AFFINITY_INFO:
+	case PSCI_AFFINITY_INFO | PSCI_SMC64:
+		if (x[1] >= vms[vmid].dtb.cpus || x[2])
+			return PSCI_INVALID_PARAMS;
+		return x[1] ? 1 : 0;
+	case PSCI_SYSTEM_OFF:
+		ended_plainly(vmid, EXIT_OFF);
+		return 0;
+	case PSCI_SYSTEM_RESET:
+		ended_plainly(vmid, EXIT_RESET);
+		return 0;
+	case PSCI_SYSTEM_RESET2:
+	case PSCI_SYSTEM_RESET2 | PSCI_SMC64:
+		return system_reset2(vmid, x);
+	default:
+		return PSCI_NOT_SUPPORTED;
+	}
+}
+
+/*
+ * A guest that faults in the very vector that its last injected exception took it
+ * to will get no further, ever: it ends.
+ */
+static void inject(u16 vmid, struct vcpu *vcpu, u64 esr, const u64 *far)
+{
+	if (vcpu->injected && read_sysreg(elr_el2) - vcpu->vector < VECTOR_SIZE) {
+		if (config.verbose)
+			print("hyp: VM %u: fault in its vector at %lx, ESR %lx FAR %lx\n", vmid,
+			      vcpu->vector, read_sysreg(esr_el2), read_sysreg(far_el2));
+		ended_plainly(vmid, EXIT_ERROR);
+		return;
+	}
+	vcpu->injected = true;
+	vcpu->vector = exception_vector();
+	inject_exception(esr, far);
+}
+
+static void trapped(u16 vmid, struct vcpu *vcpu)
+{
+	u64 esr = read_sysreg(esr_el2), far;
+
+	switch (ESR_EC(esr)) {
+	case EC_SMC64:
+		write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
+		fallthrough;
+	case EC_HVC64:
+		if (!hypercall(vcpu->x, esr & 0xffff, false))
+			vcpu->x[0] = esr & 0xffff ? (u64)PSCI_NOT_SUPPORTED : psci(vmid, vcpu);
+		break;
+	case EC_WFX:
+		write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
+		vcpu->state = VCPU_WAITING;
+		break;
+	case EC_IABT_LOW:
+	case EC_DABT_LOW:
+		far = read_sysreg(far_el2);
+		inject(vmid, vcpu, abort_esr(esr), &far);
+		break;
+	default:
+		/* All that a guest may not use looks as if the CPU did not have it. */
+		inject(vmid, vcpu, ((u64)EC_UNKNOWN << 26) | ESR_IL, NULL);
+	}
+}
+
+static u32 next_runnable(void)
+{
+	for (u32 i = 1; i <= MAX_VMID; i++) {
+		u32 vmid = (last_vmid + i) % MAX_VMID;
+
+		if (vms[vmid].vcpu.state == VCPU_RUNNABLE)
+			return vmid;
+	}
+	return MAX_VMID;
+}
+
+bool vcpu_any_runnable(void)
+{
+	return next_runnable() != MAX_VMID;
+}
+
+/* Until it traps or an interrupt comes, which stays pending */
+void vcpu_run_next(void)
+{
+	u32 vmid = next_runnable();
+	struct vcpu *vcpu = &vms[vmid].vcpu;
+	u32 why;
+
+	last_vmid = vmid;
+	load(vcpu);
+	guest_s2_load(&vms[vmid].s2);
+	write_sysreg(vcpu->pc, elr_el2);
+	write_sysreg(vcpu->spsr, spsr_el2);
+	why = guest_run(vcpu->x);
+	host_s2_load();
+	if (why == GUEST_EXIT_SYNC)
+		trapped(vmid, vcpu);
+	vcpu->pc = read_sysreg(elr_el2);
+	vcpu->spsr = read_sysreg(spsr_el2);
+}

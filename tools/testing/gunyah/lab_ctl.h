@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The test hypervisor's control page: one page of 32-bit registers at a fixed
+ * physical address of the host, which a test maps through /dev/mem.
+ *
+ * Nothing but tests may use it, and no test may depend on it without skipping
+ * where it is absent: another hypervisor does not have it. It is there if the
+ * host's devicetree has a node that is compatible with GH_LAB_CTL_COMPATIBLE.
+ */
+#ifndef _GUNYAH_LAB_CTL_H
+#define _GUNYAH_LAB_CTL_H
+
+#define GH_LAB_CTL_COMPATIBLE	"gunyah-test,control"
+/* A hole in the memory map of QEMU's virt machine */
+#define GH_LAB_CTL_BASE		0x0b000000
+#define GH_LAB_CTL_SIZE		0x1000
+
+/* Read only */
+#define GH_LAB_CTL_ID		0x000	/* GH_LAB_CTL_MAGIC */
+#define GH_LAB_CTL_MAGIC	0x43544847
+#define GH_LAB_CTL_VERSION	0x004	/* 1 */
+#define GH_LAB_CTL_POLICY	0x008	/* 0 production, 1 debug */
+#define GH_LAB_CTL_VMIDS	0x010	/* VMIDs allocated */
+#define GH_LAB_CTL_PARCELS	0x014	/* parcels of the host */
+#define GH_LAB_CTL_LENT_PAGES	0x018	/* 4 KiB pages that the host has no access to */
+#define GH_LAB_CTL_GUESTS	0x01c	/* guests in state RUNNING */
+#define GH_LAB_CTL_SENDS	0x020	/* msgqueue_send hypercalls of the host */
+#define GH_LAB_CTL_RECVS	0x024	/* msgqueue_receive hypercalls of the host */
+#define GH_LAB_CTL_HOST_FAULTS	0x028	/* host accesses to memory that it lent */
+
+/*
+ * Fault scripting: write MSG to COUNT, then anything to COMMIT, which adds one
+ * rule. The first rule that matches a message acts on it.
+ */
+#define GH_LAB_CTL_FAULT_MSG	0x100	/* message id the rule is for */
+#define GH_LAB_CTL_FAULT_ACTION	0x104	/* GH_LAB_FAULT_* */
+#define GH_LAB_CTL_FAULT_ARG	0x108	/* depends on the action */
+#define GH_LAB_CTL_FAULT_SKIP	0x10c	/* let so many matching messages pass first */
+#define GH_LAB_CTL_FAULT_COUNT	0x110	/* act on so many, 0xffffffff: on all */
+#define GH_LAB_CTL_FAULT_COMMIT	0x114	/* write only */
+#define GH_LAB_CTL_FAULT_CLEAR	0x118	/* write only: remove all rules, let go what is held */
+#define GH_LAB_CTL_FAULT_HITS	0x11c	/* read only: messages acted on since CLEAR */
+#define GH_LAB_CTL_FAULT_ERROR	0x120	/* read only: 1 if the last COMMIT was refused */
+
+/* Actions on a request and its reply; MSG is a request's id */
+#define GH_LAB_FAULT_REFUSE	1	/* not carried out, reply is error ARG */
+#define GH_LAB_FAULT_IGNORE	2	/* not carried out, no reply */
+#define GH_LAB_FAULT_NO_REPLY	3	/* carried out, no reply */
+#define GH_LAB_FAULT_DELAY	4	/* message is sent ARG milliseconds later */
+#define GH_LAB_FAULT_DUPLICATE	5	/* message is sent twice */
+#define GH_LAB_FAULT_TRUNCATE	6	/* only ARG bytes of the payload are sent */
+#define GH_LAB_FAULT_BAD_SEQ	7	/* reply carries sequence number + ARG */
+#define GH_LAB_FAULT_BAD_ID	8	/* reply carries message id ARG */
+/* Actions on a notification, beside DELAY, DUPLICATE and TRUNCATE */
+#define GH_LAB_FAULT_DROP	9	/* is not sent */
+#define GH_LAB_FAULT_BAD_VMID	10	/* is for VMID ARG instead */
+#define GH_LAB_FAULT_REORDER	11	/* is sent after the next message, whatever that is */
+#define GH_LAB_FAULT_SET_BYTE	12	/* payload byte ARG[15:8] becomes ARG[7:0] */
+
+#endif /* _GUNYAH_LAB_CTL_H */
