@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A page that a test and its guest share, beside the console: what the guest is
+ * to do, and what came of it. Guest and test write different cache lines, see
+ * gh_console.h.
+ */
+#ifndef _GUNYAH_TEST_PAGE_H
+#define _GUNYAH_TEST_PAGE_H
+
+#define TEST_PAGE_LABEL		0x11
+#define TEST_PAGE_BASE		0x70100000
+
+#ifndef __ASSEMBLY__
+#include <stdint.h>
+
+struct test_page {
+	/* Written by the test */
+	uint64_t stop;			/* count: end when this is not 0 */
+	uint64_t addr;			/* touch: the range, multiples of 8 */
+	uint64_t size;
+	uint64_t key;			/* touch: every word is XORed with this */
+	uint64_t reserved0[4];
+	/* Written by the guest */
+	uint64_t count;			/* count: grows as long as the guest runs */
+	uint64_t sum;			/* touch: of the words as they were found */
+	uint64_t reserved1[6];
+};
+
+/* Order matters to it, so that words in the wrong place do not go unseen */
+static inline uint64_t test_sum(uint64_t sum, uint64_t word)
+{
+	return (sum << 7 | sum >> 57) ^ word;
+}
+#endif
+
+#endif /* _GUNYAH_TEST_PAGE_H */

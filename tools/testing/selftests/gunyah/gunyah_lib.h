@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the tests of /dev/gunyah have in common, apart from the harness */
+#ifndef _GUNYAH_LIB_H
+#define _GUNYAH_LIB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gh_guest.h"
+#include "lab_ctl.h"
+#include "guest/test_page.h"
+
+/* Limit of every wait for an event; slow debug kernels under emulation fit in */
+#define EVENT_MS	60000
+#define IMAGE_SIZE	0x200000
+#define RWX		(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC)
+#define RW		(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE)
+
+size_t page_size(void);
+uint64_t now_ms(void);
+void sleep_ms(unsigned int ms);
+
+/*
+ * A guest with its image memory, a console and a test page. Zero is a guest
+ * that has nothing, guest_free() leaves that.
+ */
+struct guest {
+	bool has_vm;
+	int vm;
+	struct gh_mem image;
+	struct gh_mem console_mem;
+	struct gh_mem page_mem;
+	struct test_page *page;
+	struct gh_console_reader console;
+	uint64_t dtb_offset;		/* in the image memory */
+	uint64_t dtb_space;
+	char text[32768];		/* what the guest wrote, ends with 0 */
+	size_t text_len;
+};
+
+enum guest_flags {
+	GUEST_SHARE		= 1,	/* share the image memory, do not lend it */
+	GUEST_READ_ONLY_PAGE	= 2,	/* no write access to the test page */
+};
+
+/* Memory with payload and devicetree in it; @image: memory to use, or NULL */
+int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image);
+/* Creates the VM and tells it everything up to START */
+int guest_setup(struct guest *g, int gunyah, unsigned int flags);
+/* guest_alloc() of the usual size, guest_setup() and GH_VM_START */
+int guest_run(struct guest *g, int gunyah, const char *payload, unsigned int flags);
+/* Waits until poll() reports the end, and collects what the guest writes */
+int guest_wait(struct guest *g);
+/* Collects what is there */
+void guest_read_console(struct guest *g);
+/* Closes the VM and keeps the memory */
+void guest_close(struct guest *g);
+void guest_free(struct guest *g);
+/* guest_run(), guest_wait(), exit information into @info, guest_free() */
+int guest_cycle(struct guest *g, int gunyah, const char *payload, struct gh_vm_exit_info *info);
+
+/* Events of a VM file right now */
+int vm_events(int vm);
+/* The value of @key in the fdinfo of @fd; "" if there is none */
+const char *fdinfo(int fd, const char *key);
+
+/* Reads or writes at @addr; false if that gave SIGBUS */
+bool can_read(const volatile void *addr);
+bool can_write(volatile void *addr);
+
+/* Small files of proc, sysfs and debugfs. Contents are cut at @size. */
+int read_text(const char *path, char *text, size_t size);
+int write_text(const char *path, const char *text);
+/* The number behind @key in a file of "key value" lines, -1 if there is none */
+long read_value(const char *path, const char *key);
+
+#define DEBUGFS	"/sys/kernel/debug/gunyah/"
+/* Pages in the quarantine of the driver */
+long quarantine_pages(void);
+/* The deadline of calls of the resource manager, in milliseconds */
+int get_call_timeout(void);
+int set_call_timeout(unsigned int ms);
+
+/* The control page of the test hypervisor. Absent elsewhere: skip. */
+bool ctl_present(void);
+uint32_t ctl_read(unsigned int reg);
+void ctl_write(unsigned int reg, uint32_t value);
+/* True if there is a policy to know and it is production */
+bool ctl_is_production(void);
+/* False if the hypervisor refused the rule */
+bool fault_add(uint32_t msg, uint32_t action, uint32_t arg, uint32_t skip, uint32_t count);
+void fault_clear(void);
+#define FAULT_ALWAYS	0xffffffff
+
+/* Messages of the resource manager that faults are for */
+#define RM_MEM_LEND		0x51000012
+#define RM_MEM_SHARE		0x51000013
+#define RM_MEM_RECLAIM		0x51000015
+#define RM_MEM_APPEND		0x51000018
+#define RM_VM_ALLOCATE		0x56000001
+#define RM_VM_DEALLOCATE	0x56000002
+#define RM_VM_START		0x56000004
+#define RM_VM_STOP		0x56000005
+#define RM_VM_RESET		0x56000006
+#define RM_VM_CONFIG_IMAGE	0x56000009
+#define RM_VM_INIT		0x5600000b
+#define RM_VM_GET_STATE		0x56000017
+#define RM_VM_EXITED		0x56100001
+#define RM_VM_STATUS		0x56100008
+
+/* All that a guest takes from the host; what cannot be known here is 0 */
+struct resources {
+	long vmids;			/* of the resource manager */
+	long rm_parcels;		/* likewise */
+	long lent_pages;		/* likewise */
+	long guests;			/* likewise */
+	long parcels;			/* by the driver's own count */
+	long quarantined;		/* pages */
+	long pins;			/* pages pinned in the whole kernel */
+	long module_refs;
+};
+
+void resources_read(struct resources *r);
+/*
+ * Waits until the host has again what it had. Returns NULL, or text that says
+ * what is missing.
+ */
+const char *resources_missing(const struct resources *before);
+
+#endif /* _GUNYAH_LIB_H */
