@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Builds, boots and tests the overlay; "make help" tells what there is.
+
+KERNEL	?= 6.12
+V	?= 0
+JOBS	?= $(shell nproc)
+
+lab	:= tools/testing/gunyah
+build	:= $(CURDIR)/build
+log	:= $(build)/log
+step	:= $(lab)/step.py
+run	:= $(lab)/run.py
+
+export V
+export CCACHE_DIR ?= $(HOME)/.cache/gunyah-lab/ccache
+# A clone at another path finds the same objects
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+# Equal sources give an equal kernel
+export KBUILD_BUILD_TIMESTAMP := 1970-01-01
+export KBUILD_BUILD_USER := lab
+export KBUILD_BUILD_HOST := lab
+
+ccache	:= $(if $(shell command -v ccache),ccache )
+cross	:= aarch64-linux-gnu-
+cc	:= $(cross)gcc
+ifdef KDIR
+tree	:= $(abspath $(KDIR))
+out	:= $(build)/kernel-$(firstword $(shell echo $(tree) | cksum))
+unpacked :=
+else
+tree	:= $(build)/linux-$(KERNEL)
+out	:= $(build)/kernel$(if $(filter-out 6.12,$(KERNEL)),-$(KERNEL))
+unpacked := $(tree)/.lab-unpacked
+endif
+# No part of the job server of this make, which runs one step at a time
+submake	= env -u MAKEFLAGS -u MAKELEVEL $(MAKE) -j$(JOBS)
+kvars	:= ARCH=arm64 CROSS_COMPILE=$(cross)
+kmake	= $(submake) -C $(tree) O=$(out) $(kvars) CC="$(ccache)$(cc)"
+libfdt	:= $(tree)/scripts/dtc/libfdt
+hypvars	:= O=$(build)/hyp LIBFDT=$(libfdt) CROSS_COMPILE=$(cross)
+root	:= $(build)/root
+image	:= $(out)/arch/arm64/boot/Image
+initramfs := $(build)/initramfs.gz
+
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo check apply unapply deps kernel modules hyp vmm selftests image boot clean
+.DEFAULT_GOAL := help
+
+#: make demo               boot a host, run a lent and a shared guest in it
+#: make check              all tests; the last line tells how many passed
+#: make apply KDIR=DIR     put the overlay into the kernel tree DIR
+#: make unapply KDIR=DIR   take it out again
+#: make deps               install the Debian packages that all this needs
+#: make kernel             the host's kernel, and the drivers as modules
+#: make hyp                the test hypervisor
+#: make image              all that is booted
+#: make boot LAB=NAME      boot it, carry out tools/testing/gunyah/lab/NAME
+#: make suite-NAME         one of the suites of make check
+#: make clean              remove everything that was built
+#:
+#: KDIR=DIR     use this kernel tree instead of Debian's linux-source
+#: KERNEL=6.12  version of linux-source
+#: HYP=FILE     boot this Gunyah image (ELF) instead of the test hypervisor
+#: POLICY=debug, CPUS=4     for make boot: of the test hypervisor; that the host sees
+#: QEMU_ARGS="..."          more arguments for QEMU
+#: APPEND="..."             more for the host's command line
+#: V=1          show what the steps print; it is in build/log/ in any case
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+deps:
+	@sh $(lab)/deps.sh $(if $(KDIR),none,$(KERNEL))
+
+# What arm64 and UML have no use for. Kconfig files and makefiles refer to each
+# other and stay. The stamp lists what a tree without the overlay has.
+skip	:= arch/alpha arch/arc arch/csky arch/hexagon arch/loongarch arch/m68k arch/microblaze \
+	arch/mips arch/nios2 arch/openrisc arch/parisc arch/powerpc arch/riscv arch/s390 arch/sh \
+	arch/sparc arch/xtensa drivers/accel drivers/gpu drivers/infiniband drivers/media \
+	drivers/net/ethernet drivers/net/wireless drivers/scsi drivers/staging sound tools/perf
+$(build)/linux-%/.lab-unpacked: | deps
+	@rm -rf $(@D) $(@D).new
+	@mkdir -p $(@D).new
+	@$(step) unpack tar -xf /usr/src/linux-source-$*.tar.xz --strip-components=1 -C $(@D).new \
+		$(foreach s,$(skip),$(foreach x,c h S dts dtsi json,--exclude='*/$(s)/*.$x'))
+	@cd $(@D).new && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >../.lab-sums
+	@mv $(build)/.lab-sums $(@D).new/$(@F)
+	@mv $(@D).new $(@D)
+
+apply: deps $(unpacked)
+	@$(lab)/overlay.py apply $(tree) >&2
+
+unapply:
+	@$(lab)/overlay.py unapply $(tree)
+
+$(out)/.config: $(lab)/kernel.config $(lab)/kconfig.py drivers/virt/gunyah/Kconfig | apply
+	@$(step) config env $(kvars) $(lab)/kconfig.py $(tree) $(out) $(lab)/kernel.config
+	@touch $@
+
+kernel: apply $(out)/.config
+	@$(step) kernel $(kmake) Image modules
+
+modules: kernel
+
+hyp: apply
+	@$(step) hyp $(submake) -C $(lab)/hyp $(hypvars)
+
+vmm: apply
+	@$(step) vmm $(submake) -C tools/virt/gunyah O=$(build)/gh-vmm LIBFDT=$(libfdt) \
+		CROSS_COMPILE=$(cross)
+
+selftests: apply
+	@$(step) selftests $(submake) -C $(tree)/tools/testing/selftests/gunyah \
+		OUTPUT=$(build)/selftests $(kvars) LDFLAGS=-static
+
+$(build)/init: $(lab)/init.c
+	@mkdir -p $(@D)
+	@$(step) init $(cc) -static -O2 -Wall -Wextra -Werror -o $@ $<
+
+tests	:= $(notdir $(basename $(wildcard tools/testing/selftests/gunyah/*_test.c)))
+
+image: kernel $(if $(HYP),,hyp) vmm selftests $(build)/init
+	@rm -rf $(root)
+	@mkdir -p $(root)/lab $(root)/lib/modules/lab $(root)/bin $(root)/tests $(root)/guests
+	@cp $(build)/init $(root)/init
+	@cp $(out)/drivers/virt/gunyah/*.ko $(out)/drivers/mailbox/gunyah-msgq.ko \
+		$(root)/lib/modules/lab
+	@cp $(build)/gh-vmm/gh-vmm $(root)/bin
+	@cp $(addprefix $(build)/selftests/,$(tests)) $(root)/tests
+	@cp $(build)/selftests/*.bin $(root)/guests
+	@$(cross)strip $(root)/init $(root)/bin/* $(root)/tests/*
+	@for lab in $(lab)/lab/*; do \
+		sed "s|^run /tests/\*$$|$$(cd $(root) && printf 'run /%s\\n' tests/*)|" $$lab \
+			>$(root)/lab/$${lab##*/} || exit 1; \
+	done
+	@$(step) initramfs $(lab)/initramfs.py $(initramfs) $(root)
+
+boot	= $(lab)/run.py --image $(image) --initramfs $(initramfs) \
+	$(if $(HYP),--hyp $(abspath $(HYP)) --gunyah,--hyp $(build)/hyp/hyp.bin) \
+	--qemu='$(QEMU_ARGS)' --append='$(APPEND)'
+
+demo: image
+	@$(boot) demo --live --policy debug --log $(log)/boot-demo.log \
+		--wanted 'guest exited: PSCI system off' --wanted 'guest exited: PSCI system off'
+
+boot: image
+	@$(boot) $(LAB) $(if $(POLICY),--policy $(POLICY)) $(if $(CPUS),--cpus $(CPUS)) \
+		--log $(log)/boot-$(LAB).log
+
+# The cheap ones first; "image" is all that the boots need
+check: deps
+	@$(lab)/check.py lab image builtin:image model:image hyp:image bare:image \
+		production:image debug:image cpus1:image cpus2:image cpus4:image
+
+.PHONY: $(addprefix suite-,lab image builtin model hyp bare production debug cpus1 cpus2 cpus4)
+
+suite-lab: apply
+	@$(lab)/test_judge.py
+	@$(lab)/test_overlay.py $(tree)
+
+suite-image:
+	@$(MAKE) -s image >&2 && echo 'ok 1 - built' && echo 1..1
+
+# As built-in, and without a warning
+suite-builtin: apply
+	@env -u MAKEFLAGS -u MAKELEVEL $(kvars) $(lab)/builtin.sh $(tree) $(out)-builtin \
+		$(JOBS) "$(ccache)$(cc)"
+
+suite-model:
+	@$(submake) -s -C $(lab)/model O=$(build)/model LIBFDT=$(libfdt) check
+
+suite-hyp:
+	@$(submake) -s -C $(lab)/hyp $(hypvars) check
+
+# No hypervisor there: the modules have to be silent
+suite-bare:
+	@$(boot) bare --bare --log $(log)/boot-bare.log
+
+suite-production suite-debug: suite-%:
+	@$(boot) selftest --name $* --policy $* --log $(log)/boot-$*.log
+
+suite-cpus1 suite-cpus2 suite-cpus4: suite-cpus%:
+	@$(boot) lifecycle --name cpus$* --cpus $* --log $(log)/boot-cpus$*.log
+
+clean:
+	rm -rf $(build)
