@@ -19,6 +19,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -217,8 +218,14 @@ static int gh_vm_release(struct inode *inode, struct file *filp)
 	struct gh_vm *ghvm = filp->private_data;
 
 	gh_vm_teardown(ghvm);
-	/* Killed or not, the work does all there is to do. */
-	(void)wait_for_completion_killable(&ghvm->torn_down);
+	/*
+	 * The work does all there is to do. To wait for it lets a VMM find
+	 * everything given back when it has closed the file, but a process that
+	 * was killed is not to hang on firmware, and the signal that killed it is
+	 * no longer pending by now.
+	 */
+	if (!(current->flags & PF_SIGNALED))
+		(void)wait_for_completion_killable(&ghvm->torn_down);
 	gh_vm_put(ghvm);
 	return 0;
 }
