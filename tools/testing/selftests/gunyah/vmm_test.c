@@ -182,6 +182,35 @@ GUNYAH_TEST(ends)
 	}
 }
 
+/* A devicetree of the user's says where the guest's memory is, 2 MiB aligned */
+GUNYAH_TEST(own_devicetree)
+{
+	static const struct gh_shm console = { GH_CONSOLE_LABEL, GH_CONSOLE_BASE };
+	const struct gh_dtb_options options = {
+		.base = 0x90000000 + 0x1000,
+		.shm = &console,
+		.n_shm = 1,
+	};
+	char path[] = "/tmp/gunyah-vmm-XXXXXX", dtb[8192];
+	const char *const args[] = { "--dtb", path, "-c", "words", "hello.bin", NULL };
+	int fd;
+
+	SKIP_WITHOUT_VMM();
+	ASSERT_EQ(0, gh_dtb_build(dtb, sizeof(dtb), &options));
+	fd = mkstemp(path);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(sizeof(dtb), write(fd, dtb, sizeof(dtb)));
+	close(fd);
+
+	ASSERT_EQ(0, vmm_start(&vmm, 0, args));
+	ASSERT_EQ(0, vmm_end(&vmm));
+	EXPECT_EQ(0, vmm.status);
+	EXPECT_NE(NULL, strstr(vmm.text, "devicetree: 0x905")) {
+		TH_LOG("%s", vmm.text);
+	}
+	unlink(path);
+}
+
 GUNYAH_TEST(share)
 {
 	static const char *const args[] = { "--share", "hello.bin", NULL };
