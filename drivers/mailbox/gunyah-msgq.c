@@ -31,6 +31,9 @@
 
 #define GH_MSGQ_TX_WAITING	0
 
+/* More empty messages in a row than a queue of the resource manager holds */
+#define GH_MSGQ_MAX_EMPTY	8
+
 static inline struct gh_msgq *mbox_chan_to_msgq(struct mbox_chan *chan)
 {
 	return container_of(chan, struct gh_msgq, chan);
@@ -39,6 +42,7 @@ static inline struct gh_msgq *mbox_chan_to_msgq(struct mbox_chan *chan)
 static irqreturn_t gh_msgq_rx_irq_thread(int irq, void *data)
 {
 	struct gh_msgq *msgq = data;
+	unsigned int empty = 0;
 	enum gh_error err;
 	bool ready;
 
@@ -55,12 +59,17 @@ static irqreturn_t gh_msgq_rx_irq_thread(int irq, void *data)
 		}
 
 		/*
-		 * Length 0 is how the hypervisor reports that it could not write
-		 * to the buffer. The message is still there: do not spin on it.
+		 * Length 0 is an empty message, or how the hypervisor reports
+		 * that it could not write to the buffer. The message is still
+		 * there in that case: do not spin on it.
 		 */
-		if (!msgq->rx_data.length)
-			break;
+		if (!msgq->rx_data.length) {
+			if (++empty > GH_MSGQ_MAX_EMPTY)
+				break;
+			continue;
+		}
 
+		empty = 0;
 		mbox_chan_received_data(&msgq->chan, &msgq->rx_data);
 		cond_resched();
 	} while (ready);
@@ -139,19 +148,24 @@ static int gh_msgq_startup(struct mbox_chan *chan)
 	struct device *dev = msgq->mbox.dev;
 	int ret;
 
+	/* If this fails the mailbox core shuts the channel down all the same. */
+	msgq->tx_requested = false;
+	msgq->rx_requested = false;
+
 	ret = request_irq(msgq->tx.irq, gh_msgq_tx_irq, 0, "gh_msgq_tx", msgq);
 	if (ret) {
 		dev_err(dev, "no transmit interrupt: %d\n", ret);
 		return ret;
 	}
+	msgq->tx_requested = true;
 
 	ret = request_threaded_irq(msgq->rx.irq, NULL, gh_msgq_rx_irq_thread, IRQF_ONESHOT,
 				   "gh_msgq_rx", msgq);
 	if (ret) {
 		dev_err(dev, "no receive interrupt: %d\n", ret);
-		free_irq(msgq->tx.irq, msgq);
 		return ret;
 	}
+	msgq->rx_requested = true;
 
 	/* What was there before has had its edge already. */
 	irq_wake_thread(msgq->rx.irq, msgq);
@@ -163,8 +177,10 @@ static void gh_msgq_shutdown(struct mbox_chan *chan)
 {
 	struct gh_msgq *msgq = mbox_chan_to_msgq(chan);
 
-	free_irq(msgq->rx.irq, msgq);
-	free_irq(msgq->tx.irq, msgq);
+	if (msgq->rx_requested)
+		free_irq(msgq->rx.irq, msgq);
+	if (msgq->tx_requested)
+		free_irq(msgq->tx.irq, msgq);
 	irq_work_sync(&msgq->txdone_work);
 }
 
@@ -219,7 +235,7 @@ int gh_msgq_init(struct device *parent, struct gh_msgq *msgq,
 	msgq->tx = *tx;
 	msgq->rx = *rx;
 	msgq->tx_waiting = 0;
-	msgq->txdone_work = IRQ_WORK_INIT_HARD(gh_msgq_txdone_work);
+	msgq->txdone_work = IRQ_WORK_INIT(gh_msgq_txdone_work);
 
 	msgq->mbox.dev = &pdev->dev;
 	msgq->mbox.ops = &gh_msgq_ops;

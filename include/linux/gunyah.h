@@ -13,10 +13,8 @@
 struct device;
 struct platform_device;
 
-/**
- * enum gh_error - Result of a hypercall
- *
- * The names and numbers are those of the hypervisor's public API document,
+/*
+ * Results of hypercalls. The names and numbers are those of the hypervisor's public API document,
  * section "Error Code Enumeration".
  */
 enum gh_error {
@@ -222,6 +220,8 @@ struct gh_msgq_rx_data {
  * @chan: its only channel; bind a client with mbox_bind_client()
  * @tx: queue that we send to; its interrupt says that there is space again
  * @rx: queue that we receive from; its interrupt says that there is a message
+ * @tx_requested: the interrupt of @tx is ours
+ * @rx_requested: the interrupt of @rx is ours
  * @tx_waiting: bit 0: the message at the head of the channel waits for @tx's
  *              interrupt
  * @txdone_work: completes a message outside of the channel's lock
@@ -236,6 +236,8 @@ struct gh_msgq {
 	struct gunyah_resource tx;
 	struct gunyah_resource rx;
 
+	bool tx_requested;
+	bool rx_requested;
 	unsigned long tx_waiting;
 	struct irq_work txdone_work;
 	int txdone_err;

@@ -78,10 +78,8 @@ unsigned int gh_rm_parcels(struct gh_rm *rm);
  * Notifications
  */
 
-/**
- * enum gh_rm_vm_status - State of a VM in the resource manager
- *
- * Values of the resource manager's VM_STATUS and VM_GET_STATE messages.
+/*
+ * State of a VM in the resource manager: values of the resource manager's VM_STATUS and VM_GET_STATE messages.
  */
 enum gh_rm_vm_status {
 	GH_RM_VM_STATUS_NO_STATE	= 0,
@@ -201,10 +199,17 @@ static inline bool gh_rm_outcome_unknown(int err)
 	return err == -ETIMEDOUT || err == -EPROTO;
 }
 
-/**
- * struct gh_rm_ops - What a VM manager asks of the resource manager
- *
- * A VM holds a pointer to one of these, so that tests can put a scripted
+/*
+ * The resource manager does not answer (-ETIMEDOUT) or does not even take messages
+ * (-ETIME). There is no use in asking on.
+ */
+static inline bool gh_rm_is_silent(int err)
+{
+	return err == -ETIMEDOUT || err == -ETIME;
+}
+
+/*
+ * What a VM manager asks of the resource manager. A VM holds a pointer to one of these, so that tests can put a scripted
  * resource manager in its place. See the functions of the same names, with the
  * prefix gh_rm_, for arguments and results.
  */

@@ -71,7 +71,7 @@ static int quarantine_show(struct seq_file *m, void *unused)
 		if (gh_vm_state(ghvm) != GH_VM_QUARANTINED)
 			continue;
 
-		/* Nobody but the retry, which is short, uses the regions any more. */
+		/* Nobody but a teardown that has just ended uses the regions. */
 		mutex_lock(&ghvm->mm_lock);
 		list_for_each_entry(mem, &ghvm->regions, node)
 			seq_printf(m, "%u %u %lu\n", READ_ONCE(ghvm->vmid), mem->label,

@@ -15,6 +15,7 @@
 #include <linux/gunyah.h>
 #include <linux/module.h>
 #include <linux/uuid.h>
+#include <asm/virt.h>
 
 /* The hypervisor answers the UID call with the UUID's bytes as little-endian words. */
 static const uuid_t gh_hypervisor_uid =
@@ -32,7 +33,9 @@ static const uuid_t gh_hypervisor_uid =
  * arch_is_gh_guest() - Is the hypervisor below us Gunyah?
  *
  * Asks for the vendor hypervisor UID (SMCCC, "General service queries"), which
- * is harmless under any other hypervisor and without one.
+ * is harmless under any other hypervisor. To be called only where something, for
+ * example a devicetree, says that there is one: Gunyah's conduit is HVC even if
+ * that of PSCI is SMC, and HVC is undefined on a CPU without EL2.
  *
  * Context: Any.
  * Return: true if Gunyah answered.
@@ -43,7 +46,10 @@ bool arch_is_gh_guest(void)
 	__le32 words[4];
 	uuid_t uid;
 
-	/* Without SMCCC 1.1 over HVC there may be nobody who takes the HVC. */
+	/* A kernel that runs at EL2 has no hypervisor below it, and HVC is its own. */
+	if (is_kernel_in_hyp_mode())
+		return false;
+
 	if (arm_smccc_1_1_get_conduit() == SMCCC_CONDUIT_NONE)
 		return false;
 

@@ -58,6 +58,11 @@
 
 /* RM flushes a whole image from the caches during VM_START: be generous. */
 #define GH_RM_CALL_TIMEOUT_MS	30000
+/* But not again and again, when it has shown no sign of life since the last time. */
+#define GH_RM_SILENT_TIMEOUT_MS	1000
+
+/* As many as RM itself keeps for us */
+#define GH_RM_MAX_NOTIFICATIONS	256
 
 struct gh_rm_tx_slot {
 	u16 seq;
@@ -92,16 +97,18 @@ struct gh_rm_notification {
  * @transport: for @transport_ops
  * @call_lock: held by the one call that is under way
  * @call_timeout_ms: deadline of a call
+ * @silent: a call was not answered, and nothing was received since
  * @next_seq: sequence number of the next request; under @call_lock
  * @tx_slots: the packets on their way, a ring; filled under @call_lock
  * @tx_next: slot to fill next; under @call_lock
  * @tx_busy: number of slots that are on their way
  * @tx_wait: woken when a slot gets free
- * @rx_lock: guards what follows, up to @notifications
+ * @rx_lock: guards what follows, up to @n_notifications
  * @pending: the call that waits for its reply
  * @late: the calls whose reply never came, struct gh_rm_late
  * @rx: a message that has arrived in part
  * @notifications: those that were not delivered yet
+ * @n_notifications: number of them
  * @notif_work: delivers @notifications
  * @notif_wq: ordered, for @notif_work
  * @late_wq: for late replies
@@ -121,6 +128,7 @@ struct gh_rm {
 
 	struct mutex call_lock;		/* see above */
 	u32 call_timeout_ms;
+	bool silent;
 	u16 next_seq;
 	struct gh_rm_tx_slot tx_slots[GH_RM_TX_SLOTS];
 	unsigned int tx_next;
@@ -132,6 +140,7 @@ struct gh_rm {
 	struct list_head late;
 	struct gh_rm_reassembly rx;
 	struct list_head notifications;
+	unsigned int n_notifications;
 
 	struct work_struct notif_work;
 	struct workqueue_struct *notif_wq;
@@ -321,7 +330,8 @@ static int gh_rm_send(struct gh_rm *rm, const struct gh_rm_msg *msg, struct gh_r
 		if (!wait_event_timeout(rm->tx_wait,
 					atomic_read(&rm->tx_busy) < GH_RM_TX_SLOTS ||
 					completion_done(&pending->done), left))
-			return -ETIMEDOUT;
+			/* RM never sees the end of it, so it does not act on it. */
+			return -ETIME;
 
 		/* Sending an earlier packet failed. */
 		if (completion_done(&pending->done))
@@ -349,15 +359,16 @@ static int gh_rm_send(struct gh_rm *rm, const struct gh_rm_msg *msg, struct gh_r
  * @rm: the resource manager
  * @call: request and reply, see struct gh_rm_call
  *
- * Not interruptible: an operation that changes RM's state ends with its reply, or
- * with the deadline.
+ * Not interruptible once it has begun: an operation that changes RM's state ends
+ * with its reply, or with the deadline.
  *
  * Context: Process context. Sleeps up to the deadline, and as long as the calls
  * of others before it take.
  * Return: 0; the errno for RM's error, see gh_rm_error_remap(); -E2BIG if the
- * request is too long to be sent; -ENODEV if the device is gone; -ETIMEDOUT if
- * there was no reply; -EPROTO if the reply makes no sense; another errno if it
- * could not be sent. For which of these it may have been carried out see
+ * request is too long to be sent; -EINTR if the caller was killed before it began;
+ * -ENODEV if the device is gone; -ETIMEDOUT if there was no reply; -ETIME if RM
+ * did not take the request; -EPROTO if the reply makes no sense; another errno if
+ * it could not be sent. For which of these it may have been carried out see
  * gh_rm_outcome_unknown().
  */
 int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
@@ -370,6 +381,7 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 		.len = call->req_len,
 	};
 	unsigned long deadline;
+	u32 timeout;
 	int ret;
 
 	might_sleep();
@@ -380,13 +392,18 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 
 	init_completion(&pending.done);
 
-	mutex_lock(&rm->call_lock);
+	/* Many may queue up here behind one that is not answered. */
+	if (mutex_lock_killable(&rm->call_lock))
+		return -EINTR;
 	if (!rm->transport) {
 		ret = -ENODEV;
 		goto out_unlock;
 	}
 
-	deadline = jiffies + msecs_to_jiffies(READ_ONCE(rm->call_timeout_ms));
+	timeout = READ_ONCE(rm->call_timeout_ms);
+	if (READ_ONCE(rm->silent))
+		timeout = min(timeout, GH_RM_SILENT_TIMEOUT_MS);
+	deadline = jiffies + msecs_to_jiffies(timeout);
 
 	spin_lock_irq(&rm->rx_lock);
 	/*
@@ -422,12 +439,14 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 			list_add_tail(&call->late->list, &rm->late);
 		}
 	}
+	if (gh_rm_is_silent(ret))
+		rm->silent = true;
 	spin_unlock_irq(&rm->rx_lock);
 
 out_unlock:
 	mutex_unlock(&rm->call_lock);
 
-	if (ret == -ETIMEDOUT) {
+	if (gh_rm_is_silent(ret)) {
 		gh_rm_count(rm, GH_RM_STAT_TIMEOUTS);
 		dev_warn_ratelimited(rm->dev, "no reply to message %#x\n", call->id);
 	} else if (ret == -EPROTO) {
@@ -456,7 +475,9 @@ static void gh_rm_notification(struct gh_rm *rm, const struct gh_rm_msg *msg)
 	 * Whoever waits for what this says asks RM when the deadline has come,
 	 * just as if RM itself had dropped it.
 	 */
-	notif = kmalloc(struct_size(notif, payload, msg->len), GFP_ATOMIC | __GFP_NOWARN);
+	notif = NULL;
+	if (rm->n_notifications < GH_RM_MAX_NOTIFICATIONS)
+		notif = kmalloc(struct_size(notif, payload, msg->len), GFP_ATOMIC | __GFP_NOWARN);
 	if (!notif) {
 		gh_rm_count(rm, GH_RM_STAT_LOST);
 		return;
@@ -466,6 +487,7 @@ static void gh_rm_notification(struct gh_rm *rm, const struct gh_rm_msg *msg)
 	notif->len = msg->len;
 	memcpy(notif->payload, msg->payload, msg->len);
 	list_add_tail(&notif->list, &rm->notifications);
+	rm->n_notifications++;
 	queue_work(rm->notif_wq, &rm->notif_work);
 }
 
@@ -499,8 +521,10 @@ static void gh_rm_notif_work(struct work_struct *work)
 		spin_lock_irq(&rm->rx_lock);
 		notif = list_first_entry_or_null(&rm->notifications, struct gh_rm_notification,
 						 list);
-		if (notif)
+		if (notif) {
 			list_del(&notif->list);
+			rm->n_notifications--;
+		}
 		spin_unlock_irq(&rm->rx_lock);
 
 		if (!notif)
@@ -580,6 +604,7 @@ void gh_rm_transport_received(struct gh_rm *rm, const void *packet, size_t len)
 	unsigned long flags;
 
 	spin_lock_irqsave(&rm->rx_lock, flags);
+	WRITE_ONCE(rm->silent, false);
 	switch (gh_rm_reassemble(&rm->rx, packet, len, &msg)) {
 	case GH_RM_RX_MORE:
 		break;

@@ -45,8 +45,6 @@
  * @resp: the reply's payload, after the error code
  * @resp_len: length of @resp in bytes, 0 if it was too long for @resp
  * @rm: the resource manager that was asked
- *
- * The other members belong to the call engine.
  */
 struct gh_rm_late {
 	void (*fn)(struct gh_rm_late *late);
@@ -56,6 +54,7 @@ struct gh_rm_late {
 	size_t resp_len;
 	struct gh_rm *rm;
 
+	/* private: the call engine's */
 	struct work_struct work;
 	struct list_head list;
 	u32 id;

@@ -63,7 +63,7 @@ struct gh_rm_reassembly {
 	unsigned int fragments;
 	unsigned int received;
 	bool partial;
-	u8 buf[GH_RM_MAX_PAYLOAD];
+	u8 buf[GH_RM_MAX_PAYLOAD] __aligned(8);
 };
 
 enum gh_rm_rx gh_rm_reassemble(struct gh_rm_reassembly *r, const void *packet, size_t len,

@@ -194,8 +194,8 @@ static void gh_rm_alloc_vmid_late(struct gh_rm_late *late)
  * @vmid: set to the VMID
  *
  * Context: Process context. See gh_rm_call().
- * Return: 0; -ENODEV if all are in use; -ENOMEM; a negative errno of
- * gh_rm_call(). A VMID that arrives after -ETIMEDOUT is given back.
+ * Return: 0; -ENODEV if all are in use; -ENOMEM; -EPROTO if it is none that a VM
+ * can have; a negative errno of gh_rm_call(). A VMID that arrives after -ETIMEDOUT is given back.
  */
 int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
 {
@@ -219,10 +219,14 @@ int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
 	ret = gh_rm_call(rm, &call);
 	if (ret != -ETIMEDOUT)
 		kfree(call.late);
+	if (!ret) {
+		*vmid = le16_to_cpu(resp.vmid);
+		/* Neither is one that a VM can have. */
+		if (!*vmid || *vmid == GH_VMID_INVAL)
+			ret = -EPROTO;
+	}
 	if (ret == -EPROTO)
 		gh_rm_count(rm, GH_RM_STAT_LOST_VMIDS);
-	if (!ret)
-		*vmid = le16_to_cpu(resp.vmid);
 
 	return ret;
 }

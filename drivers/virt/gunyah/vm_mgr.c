@@ -5,8 +5,9 @@
  * The objects and who holds them:
  *
  *   gh_rm      the device, and each VM manager
- *   gh_vm_mgr  the device, each open /dev/gunyah and each VM
+ *   gh_vm_mgr  the device, each open /dev/gunyah, each VM, and a retry that is queued
  *   gh_vm      its file, its works while they are queued, and the quarantine
+ *   module     each open file, each teardown that is queued, and the quarantine
  *
  * Nothing points down, so a file may outlive the device. Its ioctls then fail with
  * -ENODEV, and closing it has nothing left to do: removal ends all VMs first.
@@ -24,6 +25,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <kunit/visibility.h>
 
 #include "vm_mgr.h"
 
@@ -31,11 +33,18 @@ static void gh_vm_mgr_free(struct kref *kref)
 {
 	struct gh_vm_mgr *mgr = container_of(kref, struct gh_vm_mgr, kref);
 
+	WARN_ON_ONCE(!list_empty(&mgr->vms));
 	gh_rm_put(mgr->rm);
 	kfree(mgr);
 }
 
-static void gh_vm_mgr_put(struct gh_vm_mgr *mgr)
+struct gh_vm_mgr *gh_vm_mgr_get(struct gh_vm_mgr *mgr)
+{
+	kref_get(&mgr->kref);
+	return mgr;
+}
+
+void gh_vm_mgr_put(struct gh_vm_mgr *mgr)
 {
 	kref_put(&mgr->kref, gh_vm_mgr_free);
 }
@@ -75,7 +84,7 @@ void gh_vm_put(struct gh_vm *ghvm)
 	kref_put(&ghvm->kref, gh_vm_free);
 }
 
-static struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr)
+VISIBLE_IF_KUNIT struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr)
 {
 	struct gh_vm *ghvm;
 
@@ -84,8 +93,7 @@ static struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr)
 		return ERR_PTR(-ENOMEM);
 
 	kref_init(&ghvm->kref);
-	kref_get(&mgr->kref);
-	ghvm->mgr = mgr;
+	ghvm->mgr = gh_vm_mgr_get(mgr);
 	ghvm->rm = mgr->rm;
 	ghvm->rm_ops = &gh_rm_ops;
 	mmgrab(current->mm);
@@ -195,6 +203,7 @@ static __poll_t gh_vm_poll(struct file *filp, struct poll_table_struct *wait)
 static void gh_vm_show_fdinfo(struct seq_file *m, struct file *filp)
 {
 	struct gh_vm *ghvm = filp->private_data;
+	enum gh_vm_state state = gh_vm_state(ghvm);
 	unsigned long locked, quarantined;
 	unsigned int regions;
 
@@ -203,11 +212,13 @@ static void gh_vm_show_fdinfo(struct seq_file *m, struct file *filp)
 		return;
 	regions = ghvm->n_regions;
 	locked = gh_vm_mem_pages(ghvm, false);
-	quarantined = gh_vm_state(ghvm) == GH_VM_FAILED ? gh_vm_mem_pages(ghvm, true) : 0;
+	/* In all other states they are where they belong. */
+	quarantined = state == GH_VM_FAILED || state == GH_VM_QUARANTINED ?
+		      gh_vm_mem_pages(ghvm, true) : 0;
 	mutex_unlock(&ghvm->mm_lock);
 
 	seq_printf(m, "vmid:\t%u\n", READ_ONCE(ghvm->vmid));
-	seq_printf(m, "state:\t%s\n", gh_vm_state_name(gh_vm_state(ghvm)));
+	seq_printf(m, "state:\t%s\n", gh_vm_state_name(state));
 	seq_printf(m, "regions:\t%u\n", regions);
 	seq_printf(m, "locked_kb:\t%lu\n", locked << (PAGE_SHIFT - 10));
 	seq_printf(m, "quarantined_kb:\t%lu\n", quarantined << (PAGE_SHIFT - 10));
@@ -230,7 +241,7 @@ static int gh_vm_release(struct inode *inode, struct file *filp)
 	return 0;
 }
 
-static const struct file_operations gh_vm_fops = {
+VISIBLE_IF_KUNIT const struct file_operations gh_vm_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = gh_vm_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
@@ -295,8 +306,7 @@ static int gh_dev_open(struct inode *inode, struct file *filp)
 	struct gh_vm_mgr *mgr = container_of(misc, struct gh_vm_mgr, misc);
 
 	/* misc_deregister() waits for us, so the device still holds one. */
-	kref_get(&mgr->kref);
-	filp->private_data = mgr;
+	filp->private_data = gh_vm_mgr_get(mgr);
 	return 0;
 }
 
@@ -330,6 +340,7 @@ static int gh_vm_mgr_add(struct gh_rm *rm)
 	init_rwsem(&mgr->removal);
 	mutex_init(&mgr->lock);
 	INIT_LIST_HEAD(&mgr->vms);
+	gh_vm_mgr_state_init(mgr);
 
 	mgr->misc.parent = gh_rm_device(rm);
 	mgr->misc.name = "gunyah";
@@ -382,10 +393,14 @@ static void gh_vm_mgr_remove(struct gh_rm *rm)
 		gh_vm_put(ghvm);
 	}
 
+	/* So can what is quarantined, and nobody can be asked for it afterwards. */
+	gh_vm_retry_quarantined(mgr);
+	flush_work(&mgr->retry_work);
+
 	gh_vm_mgr_put(mgr);
 }
 
-static const struct gh_rm_client gh_vm_mgr_client = {
+VISIBLE_IF_KUNIT const struct gh_rm_client gh_vm_mgr_client = {
 	.add = gh_vm_mgr_add,
 	.remove = gh_vm_mgr_remove,
 };

@@ -14,7 +14,9 @@
 
 #include <uapi/linux/gunyah.h>
 
+struct file_operations;
 struct mm_struct;
+struct page;
 struct seq_file;
 
 /**
@@ -24,8 +26,10 @@ struct seq_file;
  * @rm: the resource manager
  * @removal: held for reading to start a VM, for writing to set @gone
  * @gone: the resource manager is gone or about to go
- * @lock: guards @vms and, in the VMs, &gh_vm.quarantined. A leaf.
+ * @lock: guards @vms and @quarantine
  * @vms: every VM that exists, quarantined or not
+ * @quarantine: the VMs of which the resource manager has not given back everything
+ * @retry_work: tries again to end those
  */
 struct gh_vm_mgr {
 	struct kref kref;
@@ -33,8 +37,10 @@ struct gh_vm_mgr {
 	struct gh_rm *rm;
 	struct rw_semaphore removal;
 	bool gone;
-	struct mutex lock;		/* guards @vms, see above */
+	struct mutex lock;		/* see above */
 	struct list_head vms;
+	struct list_head quarantine;
+	struct work_struct retry_work;
 };
 
 /**
@@ -71,6 +77,7 @@ enum gh_vm_state {
  * @rm_ops: how to call it
  * @mm: address space of the creator, grabbed; locked memory is charged to it
  * @node: in &gh_vm_mgr.vms
+ * @quarantine_node: in &gh_vm_mgr.quarantine
  *
  * @mm_lock: guards @regions, @dtb and the step out of GH_VM_NEW. Once the VM has
  *           left that state both are fixed and need no lock.
@@ -103,7 +110,6 @@ enum gh_vm_state {
  * @teardown_work: ends the VM
  * @teardown_queued: bit 0: it was queued
  * @torn_down: completed by @teardown_work
- * @quarantined: @teardown_work left something at the resource manager
  */
 struct gh_vm {
 	struct kref kref;
@@ -112,6 +118,7 @@ struct gh_vm {
 	const struct gh_rm_ops *rm_ops;
 	struct mm_struct *mm;
 	struct list_head node;
+	struct list_head quarantine_node;
 
 	struct mutex mm_lock;		/* see above */
 	struct list_head regions;
@@ -141,14 +148,16 @@ struct gh_vm {
 	struct work_struct teardown_work;
 	unsigned long teardown_queued;
 	struct completion torn_down;
-	bool quarantined;
 };
 
 /* vm_mgr.c: devices, files and the life of the objects */
+struct gh_vm_mgr *gh_vm_mgr_get(struct gh_vm_mgr *mgr);
+void gh_vm_mgr_put(struct gh_vm_mgr *mgr);
 struct gh_vm *gh_vm_get(struct gh_vm *ghvm);
 void gh_vm_put(struct gh_vm *ghvm);
 
 /* vm_mgr_state.c: the state machine */
+void gh_vm_mgr_state_init(struct gh_vm_mgr *mgr);
 void gh_vm_state_init(struct gh_vm *ghvm);
 const char *gh_vm_state_name(enum gh_vm_state state);
 enum gh_vm_state gh_vm_state(struct gh_vm *ghvm);
@@ -216,6 +225,14 @@ int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem);
 int gh_vm_mem_reclaim_all(struct gh_vm *ghvm);
 void gh_vm_mem_release(struct gh_vm *ghvm);
 unsigned long gh_vm_mem_pages(struct gh_vm *ghvm, bool at_rm_only);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/* For tests of what is behind the files, the device and the pinning of pages */
+extern const struct file_operations gh_vm_fops;
+extern const struct gh_rm_client gh_vm_mgr_client;
+struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr);
+int gh_vm_mem_add_page(struct gh_vm_mem *mem, struct page *page);
+#endif
 
 /* debugfs.c */
 void gh_debugfs_add(struct gh_vm_mgr *mgr);

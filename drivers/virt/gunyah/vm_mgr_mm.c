@@ -12,13 +12,15 @@
  * each, so that nothing needs an allocation that grows with the region.
  */
 
-#include <linux/hugetlb_inline.h>
+#include <linux/hugetlb.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 
 #include "vm_mgr.h"
 
@@ -48,11 +50,13 @@ int gh_vm_range_end(u64 start, u64 size, u64 *end)
 	return check_add_overflow(start, size, end) ? -EOVERFLOW : 0;
 }
 
-static int gh_vm_mem_add_page(struct gh_vm_mem *mem, struct page *page)
+VISIBLE_IF_KUNIT int gh_vm_mem_add_page(struct gh_vm_mem *mem, struct page *page)
 {
 	unsigned long pfn = page_to_pfn(page);
 	struct gh_vm_run_chunk *chunk = NULL;
 	struct gh_vm_run *run;
+
+	KUNIT_STATIC_STUB_REDIRECT(gh_vm_mem_add_page, mem, page);
 
 	if (!list_empty(&mem->chunks)) {
 		chunk = list_last_entry(&mem->chunks, struct gh_vm_run_chunk, node);
@@ -341,7 +345,7 @@ int gh_vm_mem_set(struct gh_vm *ghvm, const struct gh_userspace_memory_region *r
 	if (mutex_lock_killable(&ghvm->mm_lock))
 		return -EINTR;
 
-	/* Nobody leaves this state without mm_lock. */
+	/* Nothing is started without mm_lock, and nobody closes the file under us. */
 	if (gh_vm_state(ghvm) != GH_VM_NEW)
 		ret = -EBUSY;
 	else if (!region->memory_size)
@@ -486,7 +490,7 @@ int gh_vm_mem_reclaim_all(struct gh_vm *ghvm)
 			break;
 		case GH_RM_PARCEL_HELD:
 			err = ghvm->rm_ops->mem_reclaim(ghvm->rm, &mem->parcel);
-			if (err == -ETIMEDOUT)
+			if (gh_rm_is_silent(err))
 				return err;
 			if (err)
 				ret = err;

@@ -120,7 +120,9 @@ static void gh_vm_rm_status_told(struct gh_vm *ghvm, enum gh_rm_vm_status status
 {
 	lockdep_assert_held_write(&ghvm->status_lock);
 
-	if (gh_vm_rm_progress(status) < gh_vm_rm_progress(ghvm->rm_status))
+	/* A state that there is not tells nothing. */
+	if (!gh_vm_rm_progress(status) ||
+	    gh_vm_rm_progress(status) < gh_vm_rm_progress(ghvm->rm_status))
 		return;
 
 	WRITE_ONCE(ghvm->rm_status, status);
@@ -185,20 +187,7 @@ static void gh_vm_notify_status(struct gh_rm_listener *listener, enum gh_rm_vm_s
 {
 	struct gh_vm *ghvm = container_of(listener, struct gh_vm, listener);
 
-	switch (status) {
-	case GH_RM_VM_STATUS_NO_STATE:
-	case GH_RM_VM_STATUS_INIT:
-	case GH_RM_VM_STATUS_READY:
-	case GH_RM_VM_STATUS_RUNNING:
-	case GH_RM_VM_STATUS_PAUSED:
-	case GH_RM_VM_STATUS_LOAD:
-	case GH_RM_VM_STATUS_AUTH:
-	case GH_RM_VM_STATUS_INIT_FAILED:
-	case GH_RM_VM_STATUS_EXITED:
-	case GH_RM_VM_STATUS_RESETTING:
-	case GH_RM_VM_STATUS_RESET:
-		break;
-	default:
+	if (!gh_vm_rm_progress(status)) {
 		dev_warn_ratelimited(gh_rm_device(ghvm->rm), "VM %u is said to be in state %d\n",
 				     ghvm->vmid, status);
 		return;
@@ -206,7 +195,8 @@ static void gh_vm_notify_status(struct gh_rm_listener *listener, enum gh_rm_vm_s
 
 	down_write(&ghvm->status_lock);
 	gh_vm_rm_status_told(ghvm, status);
-	if (status == GH_RM_VM_STATUS_EXITED && !ghvm->exited)
+	if (status == GH_RM_VM_STATUS_EXITED && ghvm->start_asked && !ghvm->exited &&
+	    ghvm->state <= GH_VM_RUNNING)
 		queue_delayed_work(gh_vm_wq, &ghvm->exit_work, GH_VM_EXITED_GRACE);
 	up_write(&ghvm->status_lock);
 }
@@ -222,31 +212,53 @@ static void gh_vm_notify_exited(struct gh_rm_listener *listener, u16 exit_type,
 	up_write(&ghvm->status_lock);
 }
 
-/* The VM's state in the resource manager, asked for if need be */
+/*
+ * The VM's state in the resource manager, asked for if need be.
+ *
+ * A message that is legal only for a VM that was configured takes the platform
+ * down if sent to another one. As long as we do not know that the VM was, only an
+ * answer counts: a notification may be old, and the VM's that had the VMID before.
+ */
 static int gh_vm_get_rm_status(struct gh_vm *ghvm, enum gh_rm_vm_status *status)
 {
+	enum gh_rm_vm_status answer;
+	bool known;
 	int ret;
+
+	lockdep_assert_held(&ghvm->rm_lock);
 
 	/* What was sent before the last reply may tell. */
 	ghvm->rm_ops->flush_notifications(ghvm->rm);
 
 	down_read(&ghvm->status_lock);
 	*status = ghvm->rm_status;
-	ret = ghvm->rm_status_known;
+	known = ghvm->rm_status_known && ghvm->configured;
 	up_read(&ghvm->status_lock);
-	if (ret)
+	if (known)
 		return 0;
 
-	ret = ghvm->rm_ops->vm_get_state(ghvm->rm, ghvm->vmid, status);
+	gh_vm_forget_rm_status(ghvm);
+	ret = ghvm->rm_ops->vm_get_state(ghvm->rm, ghvm->vmid, &answer);
 	if (ret)
 		return ret;
 
-	/* What arrived meanwhile is either older than the answer or goes beyond it. */
+	if (!gh_vm_rm_progress(answer))
+		return -EPROTO;
+
 	ghvm->rm_ops->flush_notifications(ghvm->rm);
+
 	down_write(&ghvm->status_lock);
-	gh_vm_rm_status_told(ghvm, *status);
+	if (!ghvm->configured)
+		WRITE_ONCE(ghvm->rm_status, GH_RM_VM_STATUS_NO_STATE);
+	/* Else what arrived meanwhile is older than the answer or goes beyond it. */
+	gh_vm_rm_status_told(ghvm, answer);
 	*status = ghvm->rm_status;
 	up_write(&ghvm->status_lock);
+
+	/* A VM gets to the other states only if it was. */
+	if (answer != GH_RM_VM_STATUS_LOAD && answer != GH_RM_VM_STATUS_INIT_FAILED)
+		ghvm->configured = true;
+
 	return 0;
 }
 
@@ -285,7 +297,6 @@ static int gh_vm_unwind(struct gh_vm *ghvm)
 			return 0;
 
 		case GH_RM_VM_STATUS_INIT:
-			ghvm->configured = true;
 			ret = ops->vm_init(ghvm->rm, ghvm->vmid);
 			gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_READY);
 			break;
@@ -327,11 +338,12 @@ static int gh_vm_unwind(struct gh_vm *ghvm)
 			break;
 
 		default:
+			gh_vm_forget_rm_status(ghvm);
 			return -EPROTO;
 		}
 
 		/* It does not answer: do not spend a deadline on each further question. */
-		if (ret == -ETIMEDOUT)
+		if (gh_rm_is_silent(ret))
 			return ret;
 	}
 
@@ -361,18 +373,21 @@ static int gh_vm_undo(struct gh_vm *ghvm)
 		return ret;
 
 	ret = gh_vm_mem_reclaim_all(ghvm);
-	if (ret) {
-		/* The VM may not be where we were told: ask before the next attempt. */
+	if (ret && !gh_rm_is_silent(ret)) {
+		/* Perhaps the VM is not where a notification said: ask, and again. */
 		gh_vm_forget_rm_status(ghvm);
-		return ret;
+		ret = gh_vm_unwind(ghvm);
+		if (!ret)
+			ret = gh_vm_mem_reclaim_all(ghvm);
 	}
+	if (ret)
+		return ret;
 
 	/* Before the VMID is somebody else's. */
 	if (ghvm->listening) {
 		ghvm->rm_ops->unlisten(ghvm->rm, ghvm->vmid);
 		ghvm->listening = false;
 	}
-	cancel_delayed_work_sync(&ghvm->exit_work);
 
 	if (!ghvm->vmid_lost) {
 		ret = ghvm->rm_ops->dealloc_vmid(ghvm->rm, ghvm->vmid);
@@ -404,32 +419,38 @@ static void gh_vm_teardown_work(struct work_struct *work)
 	down_write(&ghvm->status_lock);
 	gh_vm_set_state(ghvm, GH_VM_STOPPING);
 	up_write(&ghvm->status_lock);
+	/* Now it is not queued any more. */
+	cancel_delayed_work_sync(&ghvm->exit_work);
 
 	mutex_lock(&ghvm->rm_lock);
 	had_vmid = ghvm->vmid;
 	ret = gh_vm_undo(ghvm);
 	gh_vm_mem_release(ghvm);
+
+	down_write(&ghvm->status_lock);
+	gh_vm_set_state(ghvm, ret ? GH_VM_QUARANTINED : GH_VM_EXITED);
+	up_write(&ghvm->status_lock);
+
 	if (ret) {
-		/* Its pages are still somebody else's: keep VM and module. */
-		gh_vm_get(ghvm);
-		__module_get(THIS_MODULE);
+		/* Before a late answer can come that is to find it there */
+		mutex_lock(&mgr->lock);
+		list_add_tail(&ghvm->quarantine_node, &mgr->quarantine);
+		mutex_unlock(&mgr->lock);
 		dev_warn(gh_rm_device(ghvm->rm), "VM %u is quarantined: %d\n", ghvm->vmid, ret);
-		down_write(&ghvm->status_lock);
-		gh_vm_set_state(ghvm, GH_VM_QUARANTINED);
-		up_write(&ghvm->status_lock);
 	}
 	mutex_unlock(&ghvm->rm_lock);
 
-	mutex_lock(&mgr->lock);
-	ghvm->quarantined = ret;
-	mutex_unlock(&mgr->lock);
-
 	complete_all(&ghvm->torn_down);
 
-	if (had_vmid && !ret)
+	/* Its pages are still somebody else's: the quarantine keeps VM and module. */
+	if (ret)
+		return;
+
+	if (had_vmid)
 		gh_vm_retry_quarantined(mgr);
 
 	gh_vm_put(ghvm);
+	module_put(THIS_MODULE);
 }
 
 /**
@@ -444,63 +465,71 @@ static void gh_vm_teardown_work(struct work_struct *work)
  */
 void gh_vm_teardown(struct gh_vm *ghvm)
 {
-	if (!test_and_set_bit(GH_VM_TEARDOWN_QUEUED, &ghvm->teardown_queued)) {
-		gh_vm_get(ghvm);
-		queue_work(gh_vm_wq, &ghvm->teardown_work);
-	}
+	if (test_and_set_bit(GH_VM_TEARDOWN_QUEUED, &ghvm->teardown_queued))
+		return;
+
+	/* The work may outlast the file, and must not be outlasted by the module. */
+	__module_get(THIS_MODULE);
+	gh_vm_get(ghvm);
+	queue_work(gh_vm_wq, &ghvm->teardown_work);
 }
 
-static bool gh_vm_retry(struct gh_vm *ghvm)
+/* Works through the quarantine once, unless the resource manager is silent. */
+static void gh_vm_retry_work(struct work_struct *work)
 {
-	bool done;
+	struct gh_vm_mgr *mgr = container_of(work, struct gh_vm_mgr, retry_work);
+	struct gh_vm *ghvm, *next;
+	LIST_HEAD(list);
+	int ret = 0;
 
-	mutex_lock(&ghvm->rm_lock);
-	done = !gh_vm_undo(ghvm);
-	gh_vm_mem_release(ghvm);
-	mutex_unlock(&ghvm->rm_lock);
+	mutex_lock(&mgr->lock);
+	list_splice_init(&mgr->quarantine, &list);
+	mutex_unlock(&mgr->lock);
 
-	return done;
+	list_for_each_entry_safe(ghvm, next, &list, quarantine_node) {
+		mutex_lock(&ghvm->rm_lock);
+		ret = gh_vm_undo(ghvm);
+		gh_vm_mem_release(ghvm);
+		mutex_unlock(&ghvm->rm_lock);
+
+		if (!ret) {
+			list_del(&ghvm->quarantine_node);
+			gh_vm_put(ghvm);
+			module_put(THIS_MODULE);
+		} else if (gh_rm_is_silent(ret)) {
+			break;
+		}
+	}
+
+	mutex_lock(&mgr->lock);
+	list_splice(&list, &mgr->quarantine);
+	mutex_unlock(&mgr->lock);
+
+	gh_vm_mgr_put(mgr);
 }
 
 /**
  * gh_vm_retry_quarantined() - Try again what the resource manager did not give back
  * @mgr: the VM manager
  *
- * To be called when the resource manager has just shown that it is alive.
+ * To be called when the resource manager has just shown that it is alive. Does not
+ * wait for the attempt.
  *
- * Context: Process context. May sleep.
+ * Context: Process context.
  */
 void gh_vm_retry_quarantined(struct gh_vm_mgr *mgr)
 {
-	struct gh_vm *ghvm, *found;
-	bool done;
+	bool empty;
 
-	do {
-		found = NULL;
+	mutex_lock(&mgr->lock);
+	empty = list_empty(&mgr->quarantine);
+	mutex_unlock(&mgr->lock);
+	if (empty && !work_busy(&mgr->retry_work))
+		return;
 
-		mutex_lock(&mgr->lock);
-		list_for_each_entry(ghvm, &mgr->vms, node) {
-			if (ghvm->quarantined) {
-				found = ghvm;
-				found->quarantined = false;
-				break;
-			}
-		}
-		mutex_unlock(&mgr->lock);
-
-		if (!found)
-			break;
-
-		done = gh_vm_retry(found);
-		if (done) {
-			module_put(THIS_MODULE);
-			gh_vm_put(found);
-		} else {
-			mutex_lock(&mgr->lock);
-			found->quarantined = true;
-			mutex_unlock(&mgr->lock);
-		}
-	} while (done);
+	gh_vm_mgr_get(mgr);
+	if (!queue_work(gh_vm_wq, &mgr->retry_work))
+		gh_vm_mgr_put(mgr);
 }
 
 /*
@@ -522,6 +551,11 @@ static int gh_vm_do_start(struct gh_vm *ghvm)
 	gh_vm_rm_status_after(ghvm, 0, GH_RM_VM_STATUS_LOAD);
 
 	ret = ops->listen(ghvm->rm, vmid, &ghvm->listener);
+	if (ret == -EBUSY) {
+		/* Another VM of ours has it, so it is not this one's to give back. */
+		ghvm->vmid = 0;
+		return -EPROTO;
+	}
 	if (ret)
 		return ret;
 	ghvm->listening = true;
@@ -576,6 +610,10 @@ static void gh_vm_start_work(struct work_struct *work)
 					     ghvm->vmid, ret, err);
 	}
 	mutex_unlock(&ghvm->rm_lock);
+
+	/* To a user it makes no difference how the resource manager is silent. */
+	if (gh_rm_is_silent(ret))
+		ret = -ETIMEDOUT;
 
 	down_write(&ghvm->status_lock);
 	ghvm->start_result = ret;
@@ -727,6 +765,16 @@ bool gh_vm_has_ended(struct gh_vm *ghvm)
 	default:
 		return true;
 	}
+}
+
+/**
+ * gh_vm_mgr_state_init() - Set up what the VMs of a VM manager share
+ * @mgr: the VM manager
+ */
+void gh_vm_mgr_state_init(struct gh_vm_mgr *mgr)
+{
+	INIT_LIST_HEAD(&mgr->quarantine);
+	INIT_WORK(&mgr->retry_work, gh_vm_retry_work);
 }
 
 /**

@@ -139,8 +139,9 @@ struct gh_vm_exit_info {
 /*
  * GH_VM_GET_EXIT_INFO - ask how the guest ended
  *
- * Fails with EAGAIN while there is nothing to tell. poll() on the VM file
- * descriptor reports EPOLLHUP from the moment on that it does not.
+ * Fails with EAGAIN while there is nothing to tell, and with ENODEV if there
+ * never will be because the start failed. poll() on the VM file descriptor
+ * reports EPOLLHUP from the moment on that it does not fail with EAGAIN.
  */
 #define GH_VM_GET_EXIT_INFO		_IOR(GH_IOCTL_TYPE, 0xb, struct gh_vm_exit_info)
 
