@@ -105,6 +105,15 @@ static void gh_vm_mem_unpin(struct gh_vm_mem *mem)
 	}
 }
 
+/*
+ * Lending takes memory away from everybody who maps it, other processes and the page
+ * cache included. Whoever could not overwrite it may not do that either.
+ */
+static bool gh_vm_mem_needs_write(const struct gh_vm_mem *mem)
+{
+	return mem->flags & (GH_MEM_ALLOW_WRITE | GH_MEM_LENT);
+}
+
 static int gh_vm_mem_pin(struct gh_vm_mem *mem, unsigned long addr)
 {
 	unsigned int gup_flags = FOLL_LONGTERM;
@@ -112,7 +121,7 @@ static int gh_vm_mem_pin(struct gh_vm_mem *mem, unsigned long addr)
 	struct page **pages;
 	int ret = 0;
 
-	if (mem->flags & GH_MEM_ALLOW_WRITE)
+	if (gh_vm_mem_needs_write(mem))
 		gup_flags |= FOLL_WRITE;
 
 	pages = (struct page **)__get_free_page(GFP_KERNEL);
@@ -166,7 +175,7 @@ static int gh_vm_mem_check_file(struct gh_vm_mem *mem, unsigned long addr)
 	struct vm_area_struct *vma;
 	int ret = 0;
 
-	if (!(mem->flags & GH_MEM_ALLOW_WRITE))
+	if (!gh_vm_mem_needs_write(mem))
 		return 0;
 
 	if (mmap_read_lock_killable(mm))
