@@ -101,6 +101,31 @@ out:
 	return err;
 }
 
+int guest_alloc_bare(struct guest *g, const char *payload)
+{
+	static const uint32_t loop = 0x14000000;	/* b . */
+	struct gh_dtb_options options = { .base = GH_GUEST_BASE };
+	size_t size;
+	void *data;
+	int err;
+
+	memset(g, 0, sizeof(*g));
+	err = gh_mem_alloc(&g->image, "image", SMALL_IMAGE);
+	if (err)
+		return err;
+	memcpy(g->image.addr, &loop, sizeof(loop));
+	if (payload) {
+		err = load_payload(payload, &data, &size);
+		if (err)
+			return err;
+		memcpy(g->image.addr, data, size);
+		free(data);
+	}
+	g->dtb_space = gh_dtb_space(0);
+	g->dtb_offset = g->image.size - g->dtb_space;
+	return gh_dtb_build(g->image.addr + g->dtb_offset, g->dtb_space, &options);
+}
+
 int guest_setup(struct guest *g, int gunyah, unsigned int flags)
 {
 	int err;
@@ -112,10 +137,10 @@ int guest_setup(struct guest *g, int gunyah, unsigned int flags)
 
 	err = gh_set_region(g->vm, GH_IMAGE_LABEL, flags & GUEST_SHARE ? RWX : RWX | GH_MEM_LENT,
 			    GH_GUEST_BASE, g->image.size, g->image.addr);
-	if (!err)
+	if (!err && g->console_mem.addr)
 		err = gh_set_region(g->vm, GH_CONSOLE_LABEL, RW, GH_CONSOLE_BASE,
 				    g->console_mem.size, g->console_mem.addr);
-	if (!err)
+	if (!err && g->page_mem.addr)
 		err = gh_set_region(g->vm, TEST_PAGE_LABEL,
 				    flags & GUEST_READ_ONLY_PAGE ? GH_MEM_ALLOW_READ : RW,
 				    TEST_PAGE_BASE, g->page_mem.size, g->page_mem.addr);
@@ -138,6 +163,8 @@ void guest_read_console(struct guest *g)
 {
 	size_t n;
 
+	if (!g->console_mem.addr)
+		return;
 	do {
 		n = gh_console_read(&g->console, g->text + g->text_len,
 				    sizeof(g->text) - 1 - g->text_len);
@@ -213,6 +240,52 @@ const char *fdinfo(int fd, const char *key)
 			return line + len + 1 + strspn(line + len + 1, " \t");
 	}
 	return "";
+}
+
+int open_soon(void)
+{
+	uint64_t end = now_ms() + EVENT_MS;
+	int fd;
+
+	while ((fd = gh_open()) == -ENOENT && now_ms() < end)
+		sleep_ms(10);
+	return fd;
+}
+
+#define DRIVER	"/sys/bus/platform/drivers/gh_rsc_mgr"
+
+static char driver_device[256];
+
+/* The device that the driver has */
+static bool find_device(char *device, size_t size)
+{
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	dir = opendir(DRIVER);
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir))) {
+		if (entry->d_type == DT_LNK && strcmp(entry->d_name, "module")) {
+			snprintf(device, size, "%s", entry->d_name);
+			found = true;
+		}
+	}
+	closedir(dir);
+	return found;
+}
+
+int driver_unbind(void)
+{
+	if (!find_device(driver_device, sizeof(driver_device)))
+		return -ENODEV;
+	return write_text(DRIVER "/unbind", driver_device);
+}
+
+int driver_bind(void)
+{
+	return write_text(DRIVER "/bind", driver_device);
 }
 
 static sigjmp_buf bus_error;
@@ -303,18 +376,28 @@ long read_value(const char *path, const char *key)
 	return value;
 }
 
-long quarantine_pages(void)
+static void read_quarantine(long *regions, long *pages)
 {
 	char text[8192], *line;
-	long pages, sum = 0;
+	long n;
 
+	*regions = *pages = 0;
 	if (read_text(DEBUGFS "quarantine", text, sizeof(text)))
-		return 0;
+		return;
 	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		if (sscanf(line, "%*s %*s %ld", &pages) == 1)
-			sum += pages;
+		if (sscanf(line, "%*s %*s %ld", &n) == 1) {
+			*pages += n;
+			++*regions;
+		}
 	}
-	return sum;
+}
+
+long quarantine_pages(void)
+{
+	long regions, pages;
+
+	read_quarantine(&regions, &pages);
+	return pages;
 }
 
 int get_call_timeout(void)
@@ -445,14 +528,22 @@ void fault_clear(void)
 	ctl_write(GH_LAB_CTL_FAULT_CLEAR, 1);
 }
 
+static long vmstat_value(const char *vmstat, const char *key)
+{
+	const char *line = strstr(vmstat, key);
+
+	return line ? atol(line + strlen(key)) : -1;
+}
+
 void resources_read(struct resources *r)
 {
-	char text[64] = "";
+	char text[64] = "", vmstat[8192] = "";
 
 	/* Counters that each CPU keeps are added up only now and then */
 	write_text("/proc/sys/vm/stat_refresh", "1");
-	r->pins = read_value("/proc/vmstat", "nr_foll_pin_acquired") -
-		  read_value("/proc/vmstat", "nr_foll_pin_released");
+	read_text("/proc/vmstat", vmstat, sizeof(vmstat));
+	r->pins = vmstat_value(vmstat, "\nnr_foll_pin_acquired ") -
+		  vmstat_value(vmstat, "\nnr_foll_pin_released ");
 
 	r->vmids = ctl_read(GH_LAB_CTL_VMIDS);
 	r->rm_parcels = ctl_read(GH_LAB_CTL_PARCELS);
@@ -461,7 +552,7 @@ void resources_read(struct resources *r)
 
 	read_text(DEBUGFS "parcels", text, sizeof(text));
 	r->parcels = atol(text);
-	r->quarantined = quarantine_pages();
+	read_quarantine(&r->listed, &r->quarantined);
 
 	text[0] = 0;
 	read_text("/sys/module/gunyah/refcnt", text, sizeof(text));
@@ -471,12 +562,33 @@ void resources_read(struct resources *r)
 /* The fields of struct resources in their order, all of them long */
 static const char *const resource_names[] = {
 	"vmids", "parcels of the resource manager", "lent pages", "guests", "parcels",
-	"quarantined pages", "pinned pages", "module references",
+	"quarantined regions", "quarantined pages", "pinned pages", "module references",
 };
 
 _Static_assert(sizeof(struct resources) ==
 	       sizeof(resource_names) / sizeof(resource_names[0]) * sizeof(long),
 	       "each field has a name");
+
+void resources_more(const struct resources *before, struct resources *more)
+{
+	const long *a = (const long *)before;
+	long *b = (long *)more;
+	size_t i;
+
+	resources_read(more);
+	for (i = 0; i < sizeof(*more) / sizeof(*b); i++)
+		b[i] -= a[i];
+}
+
+void resources_add(struct resources *r, const struct resources *more)
+{
+	const long *b = (const long *)more;
+	long *a = (long *)r;
+	size_t i;
+
+	for (i = 0; i < sizeof(*r) / sizeof(*a); i++)
+		a[i] += b[i];
+}
 
 static const char *missing(const struct resources *before)
 {

@@ -14,6 +14,7 @@
 /* Limit of every wait for an event; slow debug kernels under emulation fit in */
 #define EVENT_MS	60000
 #define IMAGE_SIZE	0x200000
+#define SMALL_IMAGE	0x40000
 #define RWX		(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC)
 #define RW		(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE)
 
@@ -46,6 +47,11 @@ enum guest_flags {
 
 /* Memory with payload and devicetree in it; @image: memory to use, or NULL */
 int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image);
+/*
+ * Image memory only, as small as it can be: quick, and one parcel. @payload: one that
+ * uses no memory beside its own, or NULL for an endless loop.
+ */
+int guest_alloc_bare(struct guest *g, const char *payload);
 /* Creates the VM and tells it everything up to START */
 int guest_setup(struct guest *g, int gunyah, unsigned int flags);
 /* guest_alloc() of the usual size, guest_setup() and GH_VM_START */
@@ -68,6 +74,12 @@ const char *fdinfo(int fd, const char *key);
 /* Reads or writes at @addr; false if that gave SIGBUS */
 bool can_read(const volatile void *addr);
 bool can_write(volatile void *addr);
+
+/* /dev/gunyah, as soon as it is there */
+int open_soon(void);
+/* Take the resource manager's device from its driver, and give it back */
+int driver_unbind(void);
+int driver_bind(void);
 
 /* Small files of proc, sysfs and debugfs. Contents are cut at @size. */
 int read_text(const char *path, char *text, size_t size);
@@ -106,6 +118,8 @@ void fault_clear(void);
 #define RM_VM_CONFIG_IMAGE	0x56000009
 #define RM_VM_INIT		0x5600000b
 #define RM_VM_GET_STATE		0x56000017
+#define RM_VM_GET_VMID		0x56000024
+#define RM_MEM_RELEASED		0x51100012
 #define RM_VM_EXITED		0x56100001
 #define RM_VM_STATUS		0x56100008
 
@@ -116,12 +130,16 @@ struct resources {
 	long lent_pages;		/* likewise */
 	long guests;			/* likewise */
 	long parcels;			/* by the driver's own count */
-	long quarantined;		/* pages */
+	long listed;			/* regions in quarantine */
+	long quarantined;		/* pages of these */
 	long pins;			/* pages pinned in the whole kernel */
 	long module_refs;
 };
 
 void resources_read(struct resources *r);
+/* By how much everything is more than it was */
+void resources_more(const struct resources *before, struct resources *more);
+void resources_add(struct resources *r, const struct resources *more);
 /*
  * Waits until the host has again what it had. Returns NULL, or text that says
  * what is missing.

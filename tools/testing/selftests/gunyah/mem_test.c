@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* GH_VM_SET_USER_MEM_REGION: every rule and its errno, and what is accounted */
-#include <linux/capability.h>
+/* GH_VM_SET_USER_MEM_REGION: every rule and its errno; see also pin_test and sweep_test */
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "gunyah_test.h"
 
@@ -173,62 +171,6 @@ MEM_TEST(removal)
 	EXPECT_EQ(0, add(self, 3, RWX, GPA, page));
 }
 
-/* Each kind of memory with each access, lent and shared */
-MEM_TEST(kinds_of_memory)
-{
-	static const char *const names[] = {
-		"memfd", "private anonymous", "shared anonymous", "huge page", "private file",
-	};
-	static const uint32_t rights[] = {
-		GH_MEM_ALLOW_READ,
-		GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE,
-		GH_MEM_ALLOW_READ | GH_MEM_ALLOW_EXEC,
-		RWX,
-	};
-	const size_t size = 2 << 20;
-	struct resources before;
-	void *map[ARRAY_SIZE(names)];
-	struct gh_mem memfd;
-	size_t i, j;
-	int file;
-
-	file = open("/proc/self/exe", O_RDONLY);
-	ASSERT_LE(0, file);
-	write_text("/proc/sys/vm/nr_hugepages", "4");
-	ASSERT_EQ(0, gh_mem_alloc(&memfd, "kinds", size));
-	map[0] = memfd.addr;
-	map[1] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	map[2] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	map[3] = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	map[4] = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0);
-	resources_read(&before);
-
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
-		/* As much of the file as there is */
-		size_t n = i == 4 ? self->page : size;
-
-		if (map[i] == MAP_FAILED) {
-			TH_LOG("no %s memory", names[i]);
-			continue;
-		}
-		for (j = 0; j < 2 * ARRAY_SIZE(rights); j++) {
-			uint32_t flags = rights[j / 2] | (j & 1 ? GH_MEM_LENT : 0);
-
-			EXPECT_EQ(0, gh_set_region(self->vm, 1, flags, GPA, n, map[i])) {
-				TH_LOG("%s, flags %x", names[i], flags);
-			}
-			EXPECT_EQ((long)n / 1024, atol(fdinfo(self->vm, "locked_kb")));
-			EXPECT_EQ(0, remove_label(self, 1));
-		}
-		EXPECT_ALL_BACK(&before, "after %s", names[i]);
-		munmap(map[i], size);
-	}
-	close(memfd.fd);
-	close(file);
-	write_text("/proc/sys/vm/nr_hugepages", "0");
-}
-
 MEM_TEST(hole)
 {
 	size_t page = self->page;
@@ -254,7 +196,9 @@ MEM_TEST(protection)
 	ASSERT_EQ(0, mprotect(addr + 4 * page, page, PROT_READ));
 	EXPECT_EQ(-EFAULT, add(self, 0, RWX, GPA, 16 * page));
 	EXPECT_EQ(-EFAULT, add(self, 0, RW, GPA, 16 * page));
-	/* A guest that does not write needs no writable mapping */
+	/* Lending takes the memory away from all who map it: that is for those who may write */
+	EXPECT_EQ(-EFAULT, add(self, 0, GH_MEM_ALLOW_READ | GH_MEM_LENT, GPA, 16 * page));
+	/* A guest that only reads needs no writable mapping */
 	EXPECT_EQ(0, add(self, 0, GH_MEM_ALLOW_READ, GPA, 16 * page));
 }
 
@@ -327,40 +271,6 @@ MEM_TEST(other_process)
 	EXPECT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(0, WEXITSTATUS(status));
 	EXPECT_EQ(0, add(self, 0, RWX, GPA, self->page));
-}
-
-static int drop_ipc_lock(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[0].effective &= ~(1U << CAP_IPC_LOCK);
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
-
-MEM_TEST(memlock_limit)
-{
-	size_t page = self->page;
-	struct rlimit limit = { 8 * page, 8 * page };
-
-	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
-	ASSERT_EQ(0, drop_ipc_lock());
-
-	EXPECT_EQ(-ENOMEM, add(self, 0, RWX, GPA, 9 * page));
-	EXPECT_EQ(self->locked, locked_kb());
-	EXPECT_EQ(0, add(self, 0, RWX, GPA, 8 * page));
-	EXPECT_EQ(self->locked + 8 * (long)page / 1024, locked_kb());
-	EXPECT_EQ(-ENOMEM, add(self, 1, RWX, GPA + 8 * page, page));
-
-	/* What is removed is not charged any more, nor what failed */
-	EXPECT_EQ(0, remove_label(self, 0));
-	EXPECT_EQ(self->locked, locked_kb());
-	ASSERT_EQ(0, munmap(self->mem.addr + 4 * page, page));
-	EXPECT_EQ(-EFAULT, add(self, 0, RWX, GPA, 8 * page));
-	EXPECT_EQ(self->locked, locked_kb());
-	EXPECT_EQ(0, add(self, 1, RWX, GPA, 4 * page));
 }
 
 /* Pages are the VM's from the ioctl on, whatever becomes of the mapping */

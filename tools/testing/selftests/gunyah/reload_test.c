@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Modules unloaded and loaded between guests, and the device taken away under one */
-#include <dirent.h>
 #include <limits.h>
 #include <sys/syscall.h>
 
@@ -62,16 +61,6 @@ static int unload_soon(int i)
 	while ((err = unload(i)) == -EAGAIN && now_ms() < end)
 		sleep_ms(10);
 	return err;
-}
-
-static int open_soon(void)
-{
-	uint64_t end = now_ms() + EVENT_MS;
-	int fd;
-
-	while ((fd = gh_open()) == -ENOENT && now_ms() < end)
-		sleep_ms(10);
-	return fd;
 }
 
 FIXTURE(reload) {
@@ -159,44 +148,19 @@ RELOAD_TEST(held)
 	EXPECT_LE(0, self->dev);
 }
 
-#define DRIVER	"/sys/bus/platform/drivers/gh_rsc_mgr"
-
-/* The device that the driver has */
-static bool find_device(char *device, size_t size)
-{
-	struct dirent *entry;
-	bool found = false;
-	DIR *dir;
-
-	dir = opendir(DRIVER);
-	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
-		if (entry->d_type == DT_LNK && strcmp(entry->d_name, "module")) {
-			snprintf(device, size, "%s", entry->d_name);
-			found = true;
-		}
-	}
-	closedir(dir);
-	return found;
-}
-
 /* The device goes away while a guest runs: the guest ends, and files are left that fail */
 RELOAD_TEST(device_removed)
 {
 	struct guest *g = &self->guest;
-	char device[256];
 	struct gh_vm_exit_info info;
 	uint32_t vmids = ctl_read(GH_LAB_CTL_VMIDS), parcels = ctl_read(GH_LAB_CTL_PARCELS);
 	int new_vm;
 
-	if (!find_device(device, sizeof(device)))
-		SKIP(return, "cannot find the device");
 	new_vm = gh_create_vm(self->dev);
 	ASSERT_LE(0, new_vm);
 	ASSERT_EQ(0, guest_run(g, self->dev, "spin", 0));
 
-	ASSERT_EQ(0, write_text(DRIVER "/unbind", device));
+	ASSERT_EQ(0, driver_unbind());
 	EXPECT_EQ(-ENOENT, gh_open());
 	EXPECT_EQ(-ENODEV, gh_create_vm(self->dev));
 	EXPECT_EQ(-ENODEV, gh_start(g->vm));
@@ -212,7 +176,7 @@ RELOAD_TEST(device_removed)
 	guest_free(g);
 	close(self->dev);
 
-	ASSERT_EQ(0, write_text(DRIVER "/bind", device));
+	ASSERT_EQ(0, driver_bind());
 	self->dev = open_soon();
 	ASSERT_LE(0, self->dev);
 	ASSERT_EQ(0, guest_cycle(g, self->dev, "hello", &info));
