@@ -161,7 +161,9 @@ enum gh_rm_parcel_state {
  * @iter: the memory, used by the call that lends or shares only
  * @late: called, from process context, if the answer to lending or sharing comes
  *        after the deadline, with what @state and @mem_handle are now to become.
- *        Until then the parcel is in state GH_RM_PARCEL_UNKNOWN and must stay.
+ *        Until then the parcel is in state GH_RM_PARCEL_UNKNOWN and must stay. To
+ *        take a lock that is also held while lending or sharing: the answer may
+ *        come before that call has returned.
  * @state: who has the memory now
  * @mem_handle: the resource manager's name for the parcel, if it has it
  * @reclaim_asked: a reclaim was asked for and not answered

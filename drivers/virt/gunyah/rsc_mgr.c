@@ -61,6 +61,12 @@
 /* But not again and again, when it has shown no sign of life since the last time. */
 #define GH_RM_SILENT_TIMEOUT_MS	1000
 
+/*
+ * Replies that may be missing at a time. Each keeps a sequence number, and somebody
+ * who asks on when so many got lost gains nothing.
+ */
+#define GH_RM_MAX_LATE		256
+
 /* As many as RM itself keeps for us */
 #define GH_RM_MAX_NOTIFICATIONS	256
 
@@ -106,6 +112,7 @@ struct gh_rm_notification {
  * @rx_lock: guards what follows, up to @n_notifications
  * @pending: the call that waits for its reply
  * @late: the calls whose reply never came, struct gh_rm_late
+ * @n_late: number of them
  * @rx: a message that has arrived in part
  * @notifications: those that were not delivered yet
  * @n_notifications: number of them
@@ -138,6 +145,7 @@ struct gh_rm {
 	spinlock_t rx_lock;		/* see above */
 	struct gh_rm_pending *pending;
 	struct list_head late;
+	unsigned int n_late;
 	struct gh_rm_reassembly rx;
 	struct list_head notifications;
 	unsigned int n_notifications;
@@ -238,6 +246,7 @@ static bool gh_rm_late_reply(struct gh_rm *rm, const struct gh_rm_msg *msg)
 			late->resp_len = resp_len;
 		}
 		list_del(&late->list);
+		rm->n_late--;
 		gh_rm_count(rm, GH_RM_STAT_LATE_REPLIES);
 		queue_work(rm->late_wq, &late->work);
 		return true;
@@ -366,10 +375,10 @@ static int gh_rm_send(struct gh_rm *rm, const struct gh_rm_msg *msg, struct gh_r
  * of others before it take.
  * Return: 0; the errno for RM's error, see gh_rm_error_remap(); -E2BIG if the
  * request is too long to be sent; -EINTR if the caller was killed before it began;
- * -ENODEV if the device is gone; -ETIMEDOUT if there was no reply; -ETIME if RM
- * did not take the request; -EPROTO if the reply makes no sense; another errno if
- * it could not be sent. For which of these it may have been carried out see
- * gh_rm_outcome_unknown().
+ * -ENODEV if the device is gone; -EBUSY if too many replies are missing;
+ * -ETIMEDOUT if there was no reply; -ETIME if RM did not take the request; -EPROTO
+ * if the reply makes no sense; another errno if it could not be sent. For which of
+ * these it may have been carried out see gh_rm_outcome_unknown().
  */
 int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 {
@@ -406,6 +415,12 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 	deadline = jiffies + msecs_to_jiffies(timeout);
 
 	spin_lock_irq(&rm->rx_lock);
+	if (call->late && rm->n_late >= GH_RM_MAX_LATE) {
+		spin_unlock_irq(&rm->rx_lock);
+		ret = -EBUSY;
+		goto out_unlock;
+	}
+
 	/*
 	 * Numbers go round rather than be reused, so that a late reply meets a
 	 * call of the same number only after 65536 others, and never if it is
@@ -437,6 +452,7 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 			call->late->seq = pending.seq;
 			INIT_WORK(&call->late->work, gh_rm_late_work);
 			list_add_tail(&call->late->list, &rm->late);
+			rm->n_late++;
 		}
 	}
 	if (gh_rm_is_silent(ret))

@@ -220,9 +220,12 @@ int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
 	if (ret != -ETIMEDOUT)
 		kfree(call.late);
 	if (!ret) {
-		*vmid = le16_to_cpu(resp.vmid);
+		u16 id = le16_to_cpu(resp.vmid);
+
 		/* Neither is one that a VM can have. */
-		if (!*vmid || *vmid == GH_VMID_INVAL)
+		if (id && id != GH_VMID_INVAL)
+			*vmid = id;
+		else
 			ret = -EPROTO;
 	}
 	if (ret == -EPROTO)
