@@ -308,6 +308,9 @@ static bool is_well_formed(const void *fdt)
 	/* libfdt loads words from there without looking. */
 	if (fdt_off_dt_struct(fdt) % 4 || fdt_off_mem_rsvmap(fdt) % 8)
 		return false;
+	/* Nor does it look whether the list of reservations ends before it copies that. */
+	if (fdt_num_mem_rsv(fdt) < 0)
+		return false;
 	do {
 		offset = next;
 		tag = fdt_next_tag(fdt, offset, &next);
