@@ -9,7 +9,6 @@ lab	:= tools/testing/gunyah
 build	:= $(CURDIR)/build
 log	:= $(build)/log
 step	:= $(lab)/step.py
-run	:= $(lab)/run.py
 
 export V
 export CCACHE_DIR ?= $(HOME)/.cache/gunyah-lab/ccache
@@ -24,32 +23,36 @@ export KBUILD_BUILD_HOST := lab
 ccache	:= $(if $(shell command -v ccache),ccache )
 cross	:= aarch64-linux-gnu-
 cc	:= $(cross)gcc
+san	:= $(addprefix -,$(SAN))
 ifdef KDIR
 tree	:= $(abspath $(KDIR))
-out	:= $(build)/kernel-$(firstword $(shell echo $(tree) | cksum))
+out	:= $(build)/kernel-$(firstword $(shell echo $(tree) | cksum))$(san)
 unpacked :=
 else
 tree	:= $(build)/linux-$(KERNEL)
-out	:= $(build)/kernel$(if $(filter-out 6.12,$(KERNEL)),-$(KERNEL))
+out	:= $(build)/kernel$(if $(filter-out 6.12,$(KERNEL)),-$(KERNEL))$(san)
 unpacked := $(tree)/.lab-unpacked
 endif
 # No part of the job server of this make, which runs one step at a time
 submake	= env -u MAKEFLAGS -u MAKELEVEL $(MAKE) -j$(JOBS)
-kvars	:= ARCH=arm64 CROSS_COMPILE=$(cross)
-kmake	= $(submake) -C $(tree) O=$(out) $(kvars) CC="$(ccache)$(cc)"
+# What else is installed makes no difference
+kvars	:= ARCH=arm64 CROSS_COMPILE=$(cross) CC="$(ccache)$(cc)" RUSTC=false PAHOLE=false
+kmake	= $(submake) -C $(tree) O=$(out) $(kvars)
 libfdt	:= $(tree)/scripts/dtc/libfdt
 hypvars	:= O=$(build)/hyp LIBFDT=$(libfdt) CROSS_COMPILE=$(cross)
-root	:= $(build)/root
+root	:= $(build)/root$(san)
 image	:= $(out)/arch/arm64/boot/Image
-initramfs := $(build)/initramfs.gz
+initramfs := $(build)/initramfs$(san).gz
+fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check apply unapply deps kernel modules hyp vmm selftests image boot clean
+.PHONY: help demo check kunit apply unapply deps kernel modules hyp vmm selftests image boot clean
 .DEFAULT_GOAL := help
 
 #: make demo               boot a host, run a lent and a shared guest in it
 #: make check              all tests; the last line tells how many passed
+#: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
 #: make apply KDIR=DIR     put the overlay into the kernel tree DIR
 #: make unapply KDIR=DIR   take it out again
 #: make deps               install the Debian packages that all this needs
@@ -66,6 +69,8 @@ initramfs := $(build)/initramfs.gz
 #: POLICY=debug, CPUS=4     for make boot: of the test hypervisor; that the host sees
 #: QEMU_ARGS="..."          more arguments for QEMU
 #: APPEND="..."             more for the host's command line
+#: SAN=kasan    use a kernel that finds more and is slower, for all that boots;
+#:              "make check SAN=kasan" is what of the tests needs such a kernel
 #: V=1          show what the steps print; it is in build/log/ in any case
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
@@ -82,9 +87,10 @@ skip	:= arch/alpha arch/arc arch/csky arch/hexagon arch/loongarch arch/m68k arch
 $(build)/linux-%/.lab-unpacked: | deps
 	@rm -rf $(@D) $(@D).new
 	@mkdir -p $(@D).new
-	@$(step) unpack tar -xf /usr/src/linux-source-$*.tar.xz --strip-components=1 -C $(@D).new \
-		$(foreach s,$(skip),$(foreach x,c h S dts dtsi json,--exclude='*/$(s)/*.$x'))
-	@cd $(@D).new && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >../.lab-sums
+	@$(step) unpack sh -ec 'tar -xf /usr/src/linux-source-$*.tar.xz --strip-components=1 \
+		-C $(@D).new --anchored $(skip:%=--exclude="linux-source-$*/%/*.[chS]"); \
+		cd $(@D).new; find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum \
+		>$(build)/.lab-sums'
 	@mv $(build)/.lab-sums $(@D).new/$(@F)
 	@mv $(@D).new $(@D)
 
@@ -94,8 +100,9 @@ apply: deps $(unpacked)
 unapply:
 	@$(lab)/overlay.py unapply $(tree)
 
-$(out)/.config: $(lab)/kernel.config $(lab)/kconfig.py drivers/virt/gunyah/Kconfig | apply
-	@$(step) config env $(kvars) $(lab)/kconfig.py $(tree) $(out) $(lab)/kernel.config
+$(out)/.config: $(fragments) $(lab)/kconfig.py drivers/virt/gunyah/Kconfig | apply
+	@$(step) config env -u MAKEFLAGS -u MAKELEVEL $(lab)/kconfig.py $(tree) $(out) \
+		$(fragments) $(kvars)
 	@touch $@
 
 kernel: apply $(out)/.config
@@ -112,13 +119,14 @@ vmm: apply
 
 selftests: apply
 	@$(step) selftests $(submake) -C $(tree)/tools/testing/selftests/gunyah \
-		OUTPUT=$(build)/selftests $(kvars) LDFLAGS=-static
+		OUTPUT=$(build)/selftests LDFLAGS=-static \
+		ARCH=arm64 CROSS_COMPILE=$(cross)
 
 $(build)/init: $(lab)/init.c
 	@mkdir -p $(@D)
 	@$(step) init $(cc) -static -O2 -Wall -Wextra -Werror -o $@ $<
 
-tests	:= $(notdir $(basename $(wildcard tools/testing/selftests/gunyah/*_test.c)))
+tests	:= $(notdir $(basename $(wildcard tools/testing/selftests/gunyah/*_test.c))) ioctl_fuzz
 
 image: kernel $(if $(HYP),,hyp) vmm selftests $(build)/init
 	@rm -rf $(root)
@@ -148,12 +156,15 @@ boot: image
 	@$(boot) $(LAB) $(if $(POLICY),--policy $(POLICY)) $(if $(CPUS),--cpus $(CPUS)) \
 		--log $(log)/boot-$(LAB).log
 
-# The cheap ones first; "image" is all that the boots need
-check: deps
-	@$(lab)/check.py lab image builtin:image model:image hyp:image bare:image \
-		production:image debug:image cpus1:image cpus2:image cpus4:image
+# The cheap ones first. What boots the host needs its image.
+suites	:= lab model fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
+	cpus1:image cpus4:image
+san-suites := image sanitizer:image
 
-.PHONY: $(addprefix suite-,lab image builtin model hyp bare production debug cpus1 cpus2 cpus4)
+check: deps
+	@$(lab)/check.py $(if $(SAN),$(san-suites),$(suites))
+
+.PHONY: $(foreach s,$(suites) $(san-suites),suite-$(firstword $(subst :, ,$s)))
 
 suite-lab: apply
 	@$(lab)/test_judge.py
@@ -164,23 +175,49 @@ suite-image:
 
 # As built-in, and without a warning
 suite-builtin: apply
-	@env -u MAKEFLAGS -u MAKELEVEL $(kvars) $(lab)/builtin.sh $(tree) $(out)-builtin \
-		$(JOBS) "$(ccache)$(cc)"
+	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/builtin.sh $(tree) $(out)-builtin $(kvars)
 
-suite-model:
+suite-model: apply
 	@$(submake) -s -C $(lab)/model O=$(build)/model LIBFDT=$(libfdt) check
 
-suite-hyp:
+suite-fuzz: apply
+	@$(submake) -s -C $(lab)/fuzz O=$(build)/fuzz KDIR=$(tree) check
+
+suite-hyp: apply
 	@$(submake) -s -C $(lab)/hyp $(hypvars) check
+
+# What calls the kernel's own tool has no part of the job server of this make
+kunit	:= env -u MAKEFLAGS -u MAKELEVEL $(tree)/tools/testing/kunit/kunit.py
+kunit-arm64 := $(filter arm64,$(ARCH))
+kunit-out := $(build)/kunit$(if $(kunit-arm64),-arm64)
+kunit-args := --build_dir $(kunit-out) $(if $(kunit-arm64),--arch arm64 --cross_compile $(cross))
+
+kunit: deps
+	@$(lab)/check.py kunit
+
+suite-kunit: apply
+	@$(step) kunit $(kunit) build $(kunit-args) --jobs $(JOBS) \
+		--kunitconfig $(CURDIR)/drivers/virt/gunyah/.kunitconfig \
+		--make_options 'CC=$(ccache)$(if $(kunit-arm64),$(cc),gcc)'
+	@$(lab)/kunit.py $(kunit-out) $(kunit) exec $(kunit-args) --timeout 300
 
 # No hypervisor there: the modules have to be silent
 suite-bare:
 	@$(boot) bare --bare --log $(log)/boot-bare.log
 
-suite-production suite-debug: suite-%:
-	@$(boot) selftest --name $* --policy $* --log $(log)/boot-$*.log
+suite-production:
+	@$(boot) selftest --name production --timeout 900 --log $(log)/boot-production.log
 
-suite-cpus1 suite-cpus2 suite-cpus4: suite-cpus%:
+suite-debug:
+	@$(boot) policy --name debug --policy debug --log $(log)/boot-debug.log
+
+suite-lost:
+	@$(boot) lost --log $(log)/boot-lost.log
+
+suite-sanitizer:
+	@$(boot) sanitizer --name $(SAN) --timeout 2400 --qemu='-m 1024' --log $(log)/boot-$(SAN).log
+
+suite-cpus1 suite-cpus4: suite-cpus%:
 	@$(boot) lifecycle --name cpus$* --cpus $* --log $(log)/boot-cpus$*.log
 
 clean:

@@ -39,6 +39,31 @@ static inline struct gh_msgq *mbox_chan_to_msgq(struct mbox_chan *chan)
 	return container_of(chan, struct gh_msgq, chan);
 }
 
+static enum gh_error gh_msgq_hyp_send(struct gh_msgq *msgq, struct gh_msgq_tx_data *msg,
+				      bool *ready)
+{
+	u64 flags = msg->push ? GH_HYPERCALL_MSGQ_TX_FLAGS_PUSH : 0;
+
+#if IS_ENABLED(CONFIG_GUNYAH_KUNIT_TEST)
+	if (msgq->hypercalls)
+		return msgq->hypercalls->send(msgq, msgq->tx.capid, msg->length, msg->data, flags,
+					      ready);
+#endif
+	return gh_hypercall_msgq_send(msgq->tx.capid, msg->length, msg->data, flags, ready);
+}
+
+static enum gh_error gh_msgq_hyp_recv(struct gh_msgq *msgq, struct gh_msgq_rx_data *msg,
+				      bool *ready)
+{
+#if IS_ENABLED(CONFIG_GUNYAH_KUNIT_TEST)
+	if (msgq->hypercalls)
+		return msgq->hypercalls->recv(msgq, msgq->rx.capid, msg->data, sizeof(msg->data),
+					      &msg->length, ready);
+#endif
+	return gh_hypercall_msgq_recv(msgq->rx.capid, msg->data, sizeof(msg->data), &msg->length,
+				      ready);
+}
+
 static irqreturn_t gh_msgq_rx_irq_thread(int irq, void *data)
 {
 	struct gh_msgq *msgq = data;
@@ -47,9 +72,7 @@ static irqreturn_t gh_msgq_rx_irq_thread(int irq, void *data)
 	bool ready;
 
 	do {
-		err = gh_hypercall_msgq_recv(msgq->rx.capid, msgq->rx_data.data,
-					     sizeof(msgq->rx_data.data), &msgq->rx_data.length,
-					     &ready);
+		err = gh_msgq_hyp_recv(msgq, &msgq->rx_data, &ready);
 		if (err != GH_ERROR_OK) {
 			if (err != GH_ERROR_MSGQUEUE_EMPTY)
 				dev_warn_ratelimited(msgq->mbox.dev,
@@ -121,8 +144,7 @@ static int gh_msgq_send_data(struct mbox_chan *chan, void *data)
 	 */
 	set_bit(GH_MSGQ_TX_WAITING, &msgq->tx_waiting);
 
-	err = gh_hypercall_msgq_send(msgq->tx.capid, msg->length, msg->data,
-				     msg->push ? GH_HYPERCALL_MSGQ_TX_FLAGS_PUSH : 0, &ready);
+	err = gh_msgq_hyp_send(msgq, msg, &ready);
 	if (err == GH_ERROR_MSGQUEUE_FULL)
 		return -EAGAIN;
 

@@ -213,6 +213,20 @@ struct gh_msgq_rx_data {
 	u8 data[GH_MSGQ_MAX_MSG_SIZE] __aligned(8);
 };
 
+struct gh_msgq;
+
+/**
+ * struct gh_msgq_hypercalls - What a test has in place of the hypervisor
+ * @send: for gh_hypercall_msgq_send()
+ * @recv: for gh_hypercall_msgq_recv()
+ */
+struct gh_msgq_hypercalls {
+	enum gh_error (*send)(struct gh_msgq *msgq, u64 capid, size_t size, void *buff,
+			      u64 tx_flags, bool *ready);
+	enum gh_error (*recv)(struct gh_msgq *msgq, u64 capid, void *buff, size_t size,
+			      size_t *recv_size, bool *ready);
+};
+
 /**
  * struct gh_msgq - A queue in each direction, as one mailbox channel
  * @pdev: the controller's device, see drivers/mailbox/gunyah-msgq.c
@@ -228,6 +242,9 @@ struct gh_msgq_rx_data {
  * @txdone_err: what @txdone_work completes it with
  * @rx_data: the message being handed to the client, used by the interrupt
  *           thread of @rx only
+ * @hypercalls: for tests only: what to call in place of the hypervisor. KUnit's
+ *              static stubs act in the test's own thread only, and most of the
+ *              hypercalls are made in others and in interrupts.
  */
 struct gh_msgq {
 	struct platform_device *pdev;
@@ -243,6 +260,10 @@ struct gh_msgq {
 	int txdone_err;
 
 	struct gh_msgq_rx_data rx_data;
+
+#if IS_ENABLED(CONFIG_GUNYAH_KUNIT_TEST)
+	const struct gh_msgq_hypercalls *hypercalls;
+#endif
 };
 
 int gh_msgq_init(struct device *parent, struct gh_msgq *msgq,

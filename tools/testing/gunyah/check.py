@@ -67,7 +67,6 @@ def run_suite(name):
 def main():
     total = {tap.PASSED: 0, tap.FAILED: 0, tap.SKIPPED: 0}
     failed = set()
-    table = []
     for suite in sys.argv[1:]:
         name, _, needs = suite.partition(":")
         wall, cpu = time.monotonic(), cpu_seconds()
@@ -81,12 +80,11 @@ def main():
             total[outcome] += count
         if reader.count(tap.FAILED):
             failed.add(name)
-        for outcome, test in reader.results:
+        for outcome, test, comments in reader.results:
             if outcome == tap.FAILED:
-                print("FAILED %s: %s" % (name, test), flush=True)
-        table.append("%-24s %7.1f s wall %7.1f s CPU  %5d passed %5d failed %5d skipped" %
-                     (name, time.monotonic() - wall, cpu_seconds() - cpu, *counts))
-        print(table[-1], flush=True)
+                print("\n  ".join(["FAILED %s: %s" % (name, test), *comments]), flush=True)
+        print("%-24s %7.1f s wall %7.1f s CPU  %5d passed %5d failed %5d skipped" %
+              (name, time.monotonic() - wall, cpu_seconds() - cpu, *counts), flush=True)
     if not any(total.values()):
         total[tap.FAILED] = 1
     if failed:

@@ -96,8 +96,8 @@ class Judge:
             return
         reader.end()
         program = command.split("run ", 1)[1]
-        for outcome, name in reader.results:
-            self.writer.result(outcome, "%s: %s: %s" % (self.name, program, name))
+        for outcome, name, comments in reader.results:
+            self.writer.result(outcome, "%s: %s: %s" % (self.name, program, name), comments)
         failed = reader.count(tap.FAILED)
         if not reader.results and status == KSFT_SKIP:
             self.writer.result(tap.SKIPPED, "%s: %s" % (self.name, program))

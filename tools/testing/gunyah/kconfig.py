@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Configure a kernel from fragments: kconfig.py TREE OUT FRAGMENT...
+"""Configure a kernel from fragments: kconfig.py TREE OUT FRAGMENT... [VAR=VALUE]...
 
 Everything is off but what the fragments ask for (a later one wins) and what that
 needs. Fails, naming them, if symbols of the fragments did not take effect.
-The kernel's make gets the variables of the environment.
+The variables are for the kernel's make.
 """
 
 import os
@@ -26,7 +26,9 @@ def load(path):
 
 
 def main():
-    tree, out, fragments = sys.argv[1], os.path.abspath(sys.argv[2]), sys.argv[3:]
+    tree, out = sys.argv[1], os.path.abspath(sys.argv[2])
+    variables = [word for word in sys.argv[3:] if "=" in word]
+    fragments = [word for word in sys.argv[3:] if "=" not in word]
     wanted = {}
     for fragment in fragments:
         wanted.update(load(fragment))
@@ -36,7 +38,7 @@ def main():
         for name, value in wanted.items():
             file.write("# %s is not set\n" % name if value == "n" else "%s=%s\n" % (name, value))
     subprocess.run(["make", "-s", "-C", tree, "O=" + out, "KCONFIG_ALLCONFIG=" + merged,
-                    "allnoconfig"], check=True)
+                    *variables, "allnoconfig"], check=True)
     got = load(os.path.join(out, ".config"))
     bad = ["%s=%s (is %s)" % (name, value, got.get(name, "n"))
            for name, value in wanted.items() if got.get(name, "n") != value]

@@ -9,6 +9,9 @@ PLAN = re.compile(r"1\.\.(\d+)\s*(?:#\s*(.*))?$")
 RESULT = re.compile(r"(not )?ok\b\s*(\d+)?\s*(?:- )?\s*(.*?)\s*(?:#\s*(SKIP|TODO|XFAIL|XPASS)\b(.*))?$",
                     re.IGNORECASE)
 BAIL = re.compile(r"Bail out!\s*(.*)$")
+# What the kselftest harness says of every test, and what sums up
+NOISE = re.compile(r"#\s+(RUN|OK|FAIL|ok)\b|# (Starting|Totals|PASSED|FAILED|SKIP)\b")
+MAX_COMMENTS = 12
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
@@ -22,7 +25,8 @@ class Reader:
     """
 
     def __init__(self):
-        self.results = []       # (outcome, name)
+        self.results = []       # (outcome, name, comments)
+        self.comments = []      # since the last result
         self.documents = 0
         self.plan = None
         self.seen = 0
@@ -43,11 +47,27 @@ class Reader:
                 self.fail("%d tests planned, %d results" % (self.plan, self.seen))
         self.plan, self.seen, self.open, self.plan_last = None, 0, False, False
 
+    def add(self, outcome, name):
+        self.results.append((outcome, name, self.comments if outcome == FAILED else []))
+        self.comments = []
+
     def fail(self, name):
-        self.results.append((FAILED, name))
+        self.add(FAILED, name)
+
+    def comment(self, line):
+        """What explains a failure stands before it with some, behind it with others."""
+        if NOISE.match(line):
+            return
+        self.comments = self.comments[1 - MAX_COMMENTS:] + [line]
+        if self.results and self.results[-1][0] == FAILED and \
+           len(self.results[-1][2]) < MAX_COMMENTS:
+            self.results[-1][2].append(line)
 
     def feed(self, line):
         line = line.rstrip()
+        if line.startswith("#"):
+            self.comment(line)
+            return
         if VERSION.match(line):
             self.begin()
             return
@@ -58,7 +78,7 @@ class Reader:
             self.plan = int(match.group(1))
             self.plan_last = self.seen > 0
             if not self.plan:
-                self.results.append((SKIPPED, match.group(2) or "nothing to run"))
+                self.add(SKIPPED, match.group(2) or "nothing to run")
             return
         match = RESULT.match(line)
         if match:
@@ -77,13 +97,13 @@ class Reader:
         if number and int(number) != self.seen:
             self.fail("result %s where %d was due: %s" % (number, self.seen, name))
         elif directive == "SKIP":
-            self.results.append((SKIPPED, name))
+            self.add(SKIPPED, name)
         elif negated or directive == "XPASS":
             self.fail(name)
         elif directive in ("XFAIL", "TODO"):
-            self.results.append((SKIPPED, name))
+            self.add(SKIPPED, name)
         else:
-            self.results.append((PASSED, name))
+            self.add(PASSED, name)
 
     def count(self, outcome):
         return sum(result[0] == outcome for result in self.results)
@@ -105,7 +125,7 @@ class Writer:
                                      name.replace("#", ""),
                                      " # SKIP" if outcome == SKIPPED else ""))
         for comment in comments:
-            self.out("# " + comment)
+            self.out("# " + comment.lstrip("# "))
 
     def check(self, passed, name, comments=()):
         self.result(PASSED if passed else FAILED, name, () if passed else comments)

@@ -134,6 +134,11 @@ def main():
             ("nothing", "", (0, 0, 0))):
         equal(counts(read(text)), expected, "tap: " + name)
 
+    for name, text in (("before", "1..1\n# a.c:1: why\nnot ok 1 a\n"),
+                       ("behind", "1..2\nok 1 a\nnot ok 2 b\n# a.c:1: why\n")):
+        equal([comments for outcome, _, comments in read(text).results if outcome == tap.FAILED],
+              [["# a.c:1: why"]], "tap: the comment %s it explains a failure" % name)
+
     # Logs: one result more than the tests, for the log itself
     equal(counts(results(GOOD)), (3, 0, 1), "judge: a good log")
     stamped = "\n".join("[    1.234567] " + line for line in GOOD.splitlines())
