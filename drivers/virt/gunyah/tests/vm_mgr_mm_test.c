@@ -492,6 +492,24 @@ static void runs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt->mm->locked_vm, 0UL);
 }
 
+/* What is nearly contiguous, upwards and downwards, is not. */
+static void gaps(struct kunit *test)
+{
+	static const unsigned int map[] = { 0, 2, 4, 5, 7, 6, 8, 8 + 2, 9 };
+	static const unsigned int lengths[] = { 1, 1, 2, 1, 1, 1, 1, 1 };
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new(vt);
+	struct block *block = block_alloc(test, 16);
+	unsigned long addr;
+
+	memcpy(block->map, map, sizeof(map));
+	block->n = ARRAY_SIZE(map);
+	addr = block_map(test, block, PROT_READ | PROT_WRITE, MAP_SHARED, false);
+	KUNIT_ASSERT_EQ(test, vm_set_mem(vt, vm, 1, R | LENT, 0, block->n * PAGE_SIZE, addr), 0);
+	KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, vm, 0, 1), 0);
+	expect_runs(test, vt, vm, block, lengths, ARRAY_SIZE(lengths));
+}
+
 static void random_runs(struct kunit *test)
 {
 	struct vm_test *vt = test->priv;
@@ -727,6 +745,7 @@ static struct kunit_case vm_mgr_mm_cases[] = {
 	KUNIT_CASE(foreign_mm),
 	KUNIT_CASE(access_rights),
 	KUNIT_CASE_PARAM(runs, runs_gen_params),
+	KUNIT_CASE(gaps),
 	KUNIT_CASE(random_runs),
 	KUNIT_CASE(dirty),
 	KUNIT_CASE(hole_in_mapping),

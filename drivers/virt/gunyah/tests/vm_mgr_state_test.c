@@ -986,6 +986,24 @@ static void close_is_killable(struct kunit *test)
 	vm_expect_gone(vt, vm);
 }
 
+/* Who closes the file waits until everything has been given back. */
+static void close_waits(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+	struct vm_thread *closer;
+
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+	fake_rm_gate(vt->f, FAKE_RM_DEALLOC_VMID, true);
+	closer = vm_thread_start(vt, vm_close, vm);
+	fake_rm_wait_gate(vt->f);
+	/* Time in which one that does not wait would be done */
+	KUNIT_EXPECT_EQ(test, 0UL, wait_for_completion_timeout(&closer->done, HZ / 20));
+	fake_rm_open_gate(vt->f);
+	KUNIT_EXPECT_EQ(test, vm_thread_wait(closer), 0);
+	KUNIT_EXPECT_TRUE(test, completion_done(&vm->ghvm->torn_down));
+}
+
 /* A VM that is being started is ended when the start is done, and not before. */
 static void close_while_starting(struct kunit *test)
 {
@@ -1451,6 +1469,7 @@ static struct kunit_case vm_mgr_state_cases[] = {
 	KUNIT_CASE(concurrent_start),
 	KUNIT_CASE(start_is_killable),
 	KUNIT_CASE(close_while_starting),
+	KUNIT_CASE(close_waits),
 	KUNIT_CASE(close_is_killable),
 	KUNIT_CASE(start_needs),
 	KUNIT_CASE(dtb_window_is_rounded),
