@@ -47,12 +47,14 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check kunit apply unapply deps kernel modules hyp vmm selftests image boot clean
+.PHONY: help demo check kunit mutate apply unapply deps kernel modules hyp vmm selftests image \
+	boot clean
 .DEFAULT_GOAL := help
 
 #: make demo               boot a host, run a lent and a shared guest in it
 #: make check              all tests; the last line tells how many passed
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
+#: make mutate             put faults into the drivers: do the unit tests notice each?
 #: make apply KDIR=DIR     put the overlay into the kernel tree DIR
 #: make unapply KDIR=DIR   take it out again
 #: make deps               install the Debian packages that all this needs
@@ -71,6 +73,8 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: APPEND="..."             more for the host's command line
 #: SAN=kasan    use a kernel that finds more and is slower, for all that boots;
 #:              "make check SAN=kasan" is what of the tests needs such a kernel
+#: NAMES=REGEX, SAMPLE=N, SEED=N   for make mutate: only the faults whose "FILE: NAME"
+#:              in tools/testing/gunyah/mutations.txt matches, only N drawn at random
 #: V=1          show what the steps print; it is in build/log/ in any case
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
@@ -169,6 +173,7 @@ check: deps
 suite-lab: apply
 	@$(lab)/test_judge.py
 	@$(lab)/test_overlay.py $(tree)
+	@$(lab)/mutate.py --check
 
 suite-image:
 	@$(MAKE) -s image >&2 && echo 'ok 1 - built' && echo 1..1
@@ -200,6 +205,11 @@ suite-kunit: apply
 		--kunitconfig $(CURDIR)/drivers/virt/gunyah/.kunitconfig \
 		--make_options 'CC=$(ccache)$(if $(kunit-arm64),$(cc),gcc)'
 	@$(lab)/kunit.py $(kunit-out) $(kunit) exec $(kunit-args) --timeout 300
+
+# In a copy of the tree
+mutate: apply
+	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/mutate.py $(tree) $(build)/mutate --jobs $(JOBS) \
+		--cc '$(ccache)gcc' --names '$(NAMES)' $(SAMPLE:%=--sample %) $(SEED:%=--seed %)
 
 # No hypervisor there: the modules have to be silent
 suite-bare:
