@@ -212,7 +212,7 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 	call.req_len = size;
 	ret = gh_rm_call(rm, &call);
 	if (!ret) {
-		parcel->state = GH_RM_PARCEL_HELD;
+		WRITE_ONCE(parcel->state, GH_RM_PARCEL_HELD);
 		parcel->mem_handle = le32_to_cpu(resp.mem_handle);
 
 		ret = gh_rm_mem_append(rm, parcel, n, buf);
@@ -223,7 +223,7 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 	}
 
 	if (gh_rm_outcome_unknown(ret))
-		parcel->state = GH_RM_PARCEL_UNKNOWN;
+		WRITE_ONCE(parcel->state, GH_RM_PARCEL_UNKNOWN);
 	/* The call engine has taken it over. */
 	if (ret == -ETIMEDOUT)
 		call.late = NULL;
@@ -305,7 +305,7 @@ int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 		return ret;
 	}
 
-	parcel->state = GH_RM_PARCEL_NONE;
+	WRITE_ONCE(parcel->state, GH_RM_PARCEL_NONE);
 	parcel->mem_handle = GH_MEM_HANDLE_INVAL;
 	parcel->reclaim_asked = false;
 	gh_rm_parcel_uncharge(rm);

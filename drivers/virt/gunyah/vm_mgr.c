@@ -29,6 +29,9 @@
 
 #include "vm_mgr.h"
 
+/* What a resource manager that answers needs is a fraction of it. */
+#define GH_VM_EXIT_PATIENCE	msecs_to_jiffies(1000)
+
 static void gh_vm_mgr_free(struct kref *kref)
 {
 	struct gh_vm_mgr *mgr = container_of(kref, struct gh_vm_mgr, kref);
@@ -231,11 +234,16 @@ static int gh_vm_release(struct inode *inode, struct file *filp)
 	gh_vm_teardown(ghvm);
 	/*
 	 * The work does all there is to do. To wait for it lets a VMM find
-	 * everything given back when it has closed the file, but a process that
-	 * was killed is not to hang on firmware, and the signal that killed it is
-	 * no longer pending by now.
+	 * everything given back when it has closed the file, but nobody is to hang
+	 * on firmware: not a process that was killed, whose signal is no longer
+	 * pending by now; not one that exits, which no signal reaches any more; and
+	 * not the worker that closes files for the whole system.
 	 */
-	if (!(current->flags & PF_SIGNALED))
+	if (current->flags & (PF_SIGNALED | PF_WQ_WORKER))
+		;
+	else if (current->flags & PF_EXITING)
+		wait_for_completion_timeout(&ghvm->torn_down, GH_VM_EXIT_PATIENCE);
+	else
 		(void)wait_for_completion_killable(&ghvm->torn_down);
 	gh_vm_put(ghvm);
 	return 0;

@@ -407,7 +407,7 @@ static void gh_vm_mem_late(struct gh_rm_mem_parcel *parcel, enum gh_rm_parcel_st
 	struct gh_vm *ghvm = gh_vm_get(mem->ghvm);
 
 	mutex_lock(&ghvm->rm_lock);
-	parcel->state = state;
+	WRITE_ONCE(parcel->state, state);
 	parcel->mem_handle = mem_handle;
 	mutex_unlock(&ghvm->rm_lock);
 

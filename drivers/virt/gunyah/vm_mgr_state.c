@@ -287,9 +287,12 @@ static int gh_vm_unwind(struct gh_vm *ghvm)
 		if (ret)
 			return ret;
 
-		/* Asked at the deadline, and nothing has changed: do not wait again. */
+		/*
+		 * Asked at the deadline, and nothing has changed: do not wait again.
+		 * It is the VM that is stuck, the resource manager answers.
+		 */
 		if (status == waited_in)
-			return -ETIMEDOUT;
+			return -EBUSY;
 
 		switch (status) {
 		case GH_RM_VM_STATUS_LOAD:
@@ -347,7 +350,7 @@ static int gh_vm_unwind(struct gh_vm *ghvm)
 			return ret;
 	}
 
-	return -ETIMEDOUT;
+	return -EBUSY;
 }
 
 /**
@@ -402,7 +405,7 @@ static int gh_vm_undo(struct gh_vm *ghvm)
 		}
 	}
 
-	ghvm->vmid = 0;
+	WRITE_ONCE(ghvm->vmid, 0);
 	return 0;
 }
 
@@ -493,10 +496,15 @@ static void gh_vm_retry_work(struct work_struct *work)
 		mutex_unlock(&ghvm->rm_lock);
 
 		if (!ret) {
+			down_write(&ghvm->status_lock);
+			gh_vm_set_state(ghvm, GH_VM_EXITED);
+			up_write(&ghvm->status_lock);
 			list_del(&ghvm->quarantine_node);
 			gh_vm_put(ghvm);
 			module_put(THIS_MODULE);
 		} else if (gh_rm_is_silent(ret)) {
+			/* Should it be silent about this one only, others come first next time. */
+			list_move_tail(&ghvm->quarantine_node, &list);
 			break;
 		}
 	}
@@ -547,13 +555,13 @@ static int gh_vm_do_start(struct gh_vm *ghvm)
 	ret = ops->alloc_vmid(ghvm->rm, &vmid);
 	if (ret)
 		return ret;
-	ghvm->vmid = vmid;
+	WRITE_ONCE(ghvm->vmid, vmid);
 	gh_vm_rm_status_after(ghvm, 0, GH_RM_VM_STATUS_LOAD);
 
 	ret = ops->listen(ghvm->rm, vmid, &ghvm->listener);
 	if (ret == -EBUSY) {
 		/* Another VM of ours has it, so it is not this one's to give back. */
-		ghvm->vmid = 0;
+		WRITE_ONCE(ghvm->vmid, 0);
 		return -EPROTO;
 	}
 	if (ret)
