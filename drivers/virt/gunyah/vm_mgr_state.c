@@ -558,6 +558,8 @@ static int gh_vm_do_start(struct gh_vm *ghvm)
 	WRITE_ONCE(ghvm->vmid, vmid);
 	gh_vm_rm_status_after(ghvm, 0, GH_RM_VM_STATUS_LOAD);
 
+	/* What came before the VMID was ours, and was not delivered yet, is not for us. */
+	ops->flush_notifications(ghvm->rm);
 	ret = ops->listen(ghvm->rm, vmid, &ghvm->listener);
 	if (ret == -EBUSY) {
 		/* Another VM of ours has it, so it is not this one's to give back. */

@@ -940,7 +940,9 @@ static void fake_rm_flush_notifications(struct gh_rm *rm)
 
 	if (READ_ONCE(f->delivering) == current)
 		KUNIT_FAIL(f->test, "a listener waits for itself");
-	else
+
+	complete_all(&f->flushing);
+	if (READ_ONCE(f->delivering) != current)
 		flush_work(&f->notif_work);
 }
 
@@ -1037,6 +1039,7 @@ struct fake_rm *fake_rm_create(struct kunit *test)
 	INIT_LIST_HEAD(&f->notifications);
 	init_completion(&f->gate_reached);
 	init_completion(&f->gate_open);
+	init_completion(&f->flushing);
 	f->gate_op = FAKE_RM_NR_OPS;
 	INIT_WORK(&f->notif_work, fake_rm_notif_work);
 	INIT_WORK(&f->reset_work, fake_rm_reset_work);

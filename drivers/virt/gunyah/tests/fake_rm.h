@@ -153,6 +153,7 @@ struct fake_rm_fault {
  * @gate_reached: somebody waits
  * @gate_open: completed to let them through
  *
+ * @flushing: completed when the driver waits for notifications to be delivered
  * @notifications: to be delivered
  * @wq: ordered, delivers them
  * @notif_work: on @wq
@@ -193,6 +194,7 @@ struct fake_rm {
 	struct completion gate_reached;
 	struct completion gate_open;
 
+	struct completion flushing;
 	struct list_head notifications;
 	struct workqueue_struct *wq;
 	struct work_struct notif_work;

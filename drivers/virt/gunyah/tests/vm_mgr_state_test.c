@@ -848,6 +848,40 @@ static void notifications_go_wrong(struct kunit *test)
 	}
 }
 
+struct slow_delivery {
+	struct work_struct work;
+	struct fake_rm *f;
+};
+
+/* Before it in the queue: nothing is delivered until somebody waits for that. */
+static void slow_delivery_work(struct work_struct *work)
+{
+	struct slow_delivery *slow = container_of(work, struct slow_delivery, work);
+
+	wait_for_completion(&slow->f->flushing);
+}
+
+/* What was said about the VM that had the VMID before must not reach the new one. */
+static void notifications_of_the_last_owner(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+	struct slow_delivery slow = { .f = vt->f };
+
+	INIT_WORK_ONSTACK(&slow.work, slow_delivery_work);
+	queue_work(vt->f->wq, &slow.work);
+	fake_rm_notify_exited(vt->f, FAKE_RM_FIRST_VMID, GH_VM_EXIT_TYPE_VM_EXIT, NULL, 0);
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+	KUNIT_EXPECT_EQ(test, vm->ghvm->vmid, FAKE_RM_FIRST_VMID);
+	/* If nobody did */
+	complete_all(&vt->f->flushing);
+	fake_rm_flush(vt->f);
+	destroy_work_on_stack(&slow.work);
+
+	KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, NULL), -EAGAIN);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_RUNNING);
+}
+
 /* What is said about the VM that had the VMID before does not count. */
 static void stale_notifications(struct kunit *test)
 {
@@ -1464,6 +1498,7 @@ static struct kunit_case vm_mgr_state_cases[] = {
 	KUNIT_CASE(status_without_exited),
 	KUNIT_CASE(close_while_waiting_for_exited),
 	KUNIT_CASE(notifications_go_wrong),
+	KUNIT_CASE(notifications_of_the_last_owner),
 	KUNIT_CASE(stale_notifications),
 	KUNIT_CASE(everything_lost),
 	KUNIT_CASE(concurrent_start),
