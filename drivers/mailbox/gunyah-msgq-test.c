@@ -13,7 +13,10 @@
 #include <linux/irqdomain.h>
 #include <linux/mailbox_client.h>
 #include <linux/module.h>
+#include <linux/notifier.h>
+#include <linux/platform_device.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 /* Every wait is for an event. This is for the event that does not come. */
 #define PATIENCE	(10 * HZ)
@@ -696,6 +699,36 @@ static void queues_that_are_none_are_refused(struct kunit *test)
 	init(f);
 }
 
+/* A controller's device that its driver does not recognise */
+static int keep_driver_away(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct platform_device *pdev = to_platform_device(data);
+
+	if (action == BUS_NOTIFY_ADD_DEVICE && !strcmp(pdev->name, "gunyah-msgq"))
+		pdev->name = "none";
+	return NOTIFY_DONE;
+}
+
+/* The mailbox core would take no notice, and nothing would hold the module. */
+static void controller_without_its_driver_is_put_off(struct kunit *test)
+{
+	struct notifier_block nb = { .notifier_call = keep_driver_away };
+	struct fake *f = new_fake(test);
+	const struct gunyah_resource tx = tx_resource(f), rx = rx_resource(f);
+
+	end(f);
+	KUNIT_ASSERT_EQ(test, bus_register_notifier(&platform_bus_type, &nb), 0);
+	KUNIT_EXPECT_EQ(test, gh_msgq_init(f->parent, &f->msgq, &tx, &rx), -EPROBE_DEFER);
+	KUNIT_EXPECT_EQ(test, bus_unregister_notifier(&platform_bus_type, &nb), 0);
+	/* Not even its device is left. */
+	KUNIT_EXPECT_FALSE(test, device_find_any_child(f->parent));
+
+	init(f);
+	KUNIT_EXPECT_EQ(test, mbox_bind_client(&f->msgq.chan, &f->client), 0);
+	send(f, 0, 4, false);
+	wait_done(f, 1);
+}
+
 static irqreturn_t other_irq(int irq, void *data)
 {
 	return IRQ_NONE;
@@ -802,6 +835,7 @@ static struct kunit_case msgq_cases[] = {
 	KUNIT_CASE_PARAM(receiving_ends_when_there_is, recv_gen_params),
 	KUNIT_CASE(what_was_there_before_is_received),
 	KUNIT_CASE(queues_that_are_none_are_refused),
+	KUNIT_CASE(controller_without_its_driver_is_put_off),
 	KUNIT_CASE(bind_without_an_interrupt_undoes_what_it_did),
 	KUNIT_CASE(there_is_one_client_at_a_time),
 	KUNIT_CASE(removal_completes_nothing_any_more),

@@ -293,6 +293,7 @@ static int gh_vm_unwind(struct gh_vm *ghvm)
 		 */
 		if (status == waited_in)
 			return -EBUSY;
+		waited_in = GH_RM_VM_STATUS_NO_STATE;
 
 		switch (status) {
 		case GH_RM_VM_STATUS_LOAD:

@@ -306,6 +306,7 @@ void fake_rm_no_faults(struct fake_rm *f)
 	mutex_lock(&f->lock);
 	f->n_faults = 0;
 	f->exit_at_start = false;
+	f->stop_stuck = false;
 	f->state_answer = 0;
 	f->drop_status = 0;
 	f->drop_exited = false;
@@ -643,7 +644,8 @@ static int fake_rm_vm_stop(struct gh_rm *rm, u16 vmid)
 	bool carry_out = fake_rm_enter(rm, FAKE_RM_STOP, &call);
 
 	if (fake_rm_vm_in(&call, vmid, BIT(GH_RM_VM_STATUS_RUNNING) |
-				       BIT(GH_RM_VM_STATUS_PAUSED)) && carry_out)
+				       BIT(GH_RM_VM_STATUS_PAUSED)) &&
+	    carry_out && !call.f->stop_stuck)
 		fake_rm_exit(call.f, vmid, GH_VM_EXIT_TYPE_VM_FORCE_STOPPED, NULL, 0);
 	return fake_rm_leave(&call);
 }
@@ -701,10 +703,13 @@ static void fake_rm_check_acl(struct fake_rm *f, enum fake_rm_op op,
 	for (i = 0; i < owner->n_acl_entries; i++) {
 		const struct gh_rm_mem_acl_entry *acl = &owner->acl_entries[i];
 
-		if (acl->vmid == FAKE_RM_HOST_VMID)
+		if (acl->vmid == FAKE_RM_HOST_VMID) {
 			host = true;
-		else if (!fake_rm_vm(f, acl->vmid))
+			/* What it shares it can use as before. */
+			KUNIT_EXPECT_EQ(f->test, acl->perms, 7);
+		} else if (!fake_rm_vm(f, acl->vmid)) {
 			KUNIT_FAIL(f->test, "memory for unknown VMID %u", acl->vmid);
+		}
 		if (!(acl->perms & GH_RM_ACL_R) ||
 		    acl->perms & ~(GH_RM_ACL_R | GH_RM_ACL_W | GH_RM_ACL_X))
 			KUNIT_FAIL(f->test, "access rights %u", acl->perms);

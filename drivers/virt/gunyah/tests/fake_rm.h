@@ -140,6 +140,7 @@ struct fake_rm_fault {
  * @closed: the device is gone, nobody may call any more
  *
  * @exit_at_start: the guest ends before its start is answered
+ * @stop_stuck: a guest that is stopped runs on
  * @reset_stuck: a reset begins and does not end
  * @state_answer: answer GET_STATE with this unless 0
  * @drop_status: bits of the VM_STATUS notifications that get lost
@@ -181,6 +182,7 @@ struct fake_rm {
 	bool closed;
 
 	bool exit_at_start;
+	bool stop_stuck;
 	bool reset_stuck;
 	enum gh_rm_vm_status state_answer;
 	unsigned long drop_status;

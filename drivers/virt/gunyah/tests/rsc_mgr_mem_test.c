@@ -237,6 +237,11 @@ static void answer(struct fake_transport *ft, const struct fake_msg *req)
 		*gh_rm_call_timeout_ms(ft->rm) = FAKE_TIMEOUT_SHORT;
 	}
 
+	if (fails && mem->reclaim_silent) {
+		ft->timeout_once = true;
+		*gh_rm_call_timeout_ms(ft->rm) = FAKE_TIMEOUT_SHORT;
+	}
+
 	if (fails && mem->error)
 		fake_reply(ft, req, mem->error, NULL, 0);
 	else if (fails && mem->silent)
@@ -481,6 +486,31 @@ static void parcel_of_which_append_and_reclaim_fail_is_still_held(struct kunit *
 	}
 }
 
+/* Nobody knows whether that reclaim was carried out, and it can be asked for again. */
+static void parcel_of_which_an_append_fails_and_the_reclaim_is_not_answered(struct kunit *test)
+{
+	static const u32 errors[] = { GH_RM_ERROR_OK, GH_RM_ERROR_HANDLE_INVALID };
+	static const struct fail_row row = { .error = GH_RM_ERROR_NOMEM };
+	struct fake_transport *ft = fake_transport_create(test);
+	struct memory *mem;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		mem = failing_memory(ft, &row, PIECES + 1, 1);
+		mem->reclaim_silent = true;
+		KUNIT_EXPECT_EQ(test, give(ft, mem), -ENOMEM);
+		KUNIT_EXPECT_EQ(test, mem->reclaims, 1);
+		expect_state(ft, mem, GH_RM_PARCEL_HELD);
+		KUNIT_EXPECT_TRUE(test, mem->base.reclaim_asked);
+
+		mem->reclaim_silent = false;
+		mem->reclaim_error = errors[i];
+		*gh_rm_call_timeout_ms(ft->rm) = FAKE_TIMEOUT_LONG;
+		KUNIT_EXPECT_EQ(test, reclaim(ft, mem), 0);
+		expect_state(ft, mem, GH_RM_PARCEL_NONE);
+	}
+}
+
 static void parcel_whose_transport_is_gone_was_not_taken(struct kunit *test)
 {
 	struct fake_transport *ft = fake_transport_create(test);
@@ -655,6 +685,7 @@ static struct kunit_case mem_cases[] = {
 	KUNIT_CASE_PARAM(lend_that_fails_leaves_nothing_or_it_is_not_known, fail_gen_params),
 	KUNIT_CASE_PARAM(parcel_of_which_an_append_fails_is_reclaimed, fail_gen_params),
 	KUNIT_CASE_PARAM(parcel_of_which_append_and_reclaim_fail_is_still_held, fail_gen_params),
+	KUNIT_CASE(parcel_of_which_an_append_fails_and_the_reclaim_is_not_answered),
 	KUNIT_CASE(parcel_whose_transport_is_gone_was_not_taken),
 	KUNIT_CASE(late_handle_is_told_and_can_be_reclaimed),
 	KUNIT_CASE(late_refusal_is_told_and_frees_the_parcel),

@@ -130,6 +130,24 @@ static int call_share(struct gh_rm *rm, struct result *result)
 	return call_create(rm, result, false);
 }
 
+/* One piece more than the first message of a parcel holds */
+static int call_append(struct gh_rm *rm, struct result *result)
+{
+	struct gh_rm_mem_iter iter = { .next = one_page };
+	struct gh_rm_mem_acl_entry acl = { VMID, GH_RM_ACL_R };
+	struct gh_rm_mem_parcel parcel = {
+		.n_acl_entries = 1,
+		.acl_entries = &acl,
+		.n_mem_entries = 513,
+		.iter = &iter,
+	};
+	int ret = gh_rm_mem_lend(rm, &parcel);
+
+	if (parcel.state != GH_RM_PARCEL_NONE)
+		gh_rm_parcel_uncharge(rm);
+	return ret;
+}
+
 #define BYTES(s)	.req = (s), .req_len = sizeof(s) - 1
 #define REPLY(s)	.resp = (s), .resp_len = sizeof(s) - 1
 #define VMID_BYTES	"\x23\x81\0\0"
@@ -138,6 +156,9 @@ struct call_row {
 	const char *name;
 	int (*fn)(struct gh_rm *rm, struct result *result);
 	u32 id;
+	/* Messages before it, and behind it if it fails */
+	unsigned int before;
+	unsigned int behind;
 	const char *req;
 	size_t req_len;
 	/* A success, after the error code */
@@ -170,6 +191,9 @@ static const struct call_row call_rows[] = {
 	  BYTES("\0\0\0\0\x54\x53\x52\x51" "\x02\0\0\0" "\x23\x81\x05\0\x03\0\x07\0"
 		"\x01\0\0\0" "\0\0\x03\x04\x05\x06\x07\x08\0\x10\0\0\0\0\0\0" "\0\0\0\0"),
 	  REPLY("\x44\x33\x22\x11"), .value = 0x11223344 },
+	{ "MEM_APPEND", call_append, 0x51000018, 1, 1,
+	  BYTES("\x44\x33\x22\x11\x01\0\0\0"
+		"\x01\0\0\0" "\0\0\x03\x04\x05\x06\x07\x08\0\x10\0\0\0\0\0\0"), REPLY("") },
 	{ "MEM_RECLAIM", call_reclaim, 0x51000015, BYTES("\x04\x03\x02\x01\0\0\0\0"),
 	  REPLY(""), .value = GH_RM_PARCEL_NONE },
 };
@@ -178,6 +202,8 @@ KUNIT_ARRAY_PARAM_DESC(call, call_rows, name);
 
 /* What the peer answers, and a copy of the request that it answered last */
 struct script {
+	/* If set: only to this, and to others what it has to be */
+	u32 only;
 	u32 error;
 	const void *resp;
 	size_t resp_len;
@@ -192,6 +218,12 @@ static void answer(struct fake_transport *ft, const struct fake_msg *req)
 {
 	struct script *script = ft->priv;
 	u8 reply[100] = {};
+
+	if (script->only && script->only != req->id) {
+		fake_reply(ft, req, GH_RM_ERROR_OK, "\x44\x33\x22\x11",
+			   req->id == 0x51000012 ? 4 : 0);
+		return;
+	}
 
 	script->id = req->id;
 	script->req_len = req->len;
@@ -209,7 +241,9 @@ static void request_is_right_to_the_byte(struct kunit *test)
 {
 	const struct call_row *row = test->param_value;
 	struct fake_transport *ft = fake_transport_create(test);
-	struct script script = { .resp = row->resp, .resp_len = row->resp_len, .cut = -1 };
+	struct script script = {
+		.only = row->id, .resp = row->resp, .resp_len = row->resp_len, .cut = -1,
+	};
 	struct result result = {};
 
 	ft->request = answer;
@@ -220,14 +254,14 @@ static void request_is_right_to_the_byte(struct kunit *test)
 	if (row->req_len)
 		KUNIT_EXPECT_MEMEQ(test, script.req, row->req, row->req_len);
 	KUNIT_EXPECT_EQ(test, result.value, row->value);
-	KUNIT_EXPECT_EQ(test, ft->requests, 1);
+	KUNIT_EXPECT_EQ(test, ft->requests, row->before + 1);
 }
 
 static void reply_of_any_other_length_is_refused(struct kunit *test)
 {
 	const struct call_row *row = test->param_value;
 	struct fake_transport *ft = fake_transport_create(test);
-	struct script script = { .resp = row->resp, .resp_len = row->resp_len };
+	struct script script = { .only = row->id, .resp = row->resp, .resp_len = row->resp_len };
 	struct result result = {};
 
 	ft->request = answer;
@@ -240,7 +274,7 @@ static void reply_of_any_other_length_is_refused(struct kunit *test)
 		if (row->resp_len)
 			KUNIT_EXPECT_NE(test, result.value, row->value);
 	}
-	KUNIT_EXPECT_EQ(test, ft->requests, 79);
+	KUNIT_EXPECT_EQ(test, ft->requests, 79 * (row->before + 1 + row->behind));
 }
 
 /* From the documented meaning of each code, not from the driver's table */
@@ -282,7 +316,7 @@ static void error_code_becomes_an_errno(struct kunit *test)
 {
 	const struct call_row *row = test->param_value;
 	struct fake_transport *ft = fake_transport_create(test);
-	struct script script = { .resp = "", .cut = -1 };
+	struct script script = { .only = row->id, .resp = "", .cut = -1 };
 	struct result result = {};
 	unsigned int i;
 

@@ -438,6 +438,63 @@ static void late_reply_is_told_to_who_asked_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, seen->count, 1);
 }
 
+/* The sequence number of such a call is kept until its reply comes, and that is all. */
+static void late_reply_of_which_nobody_wants_to_know_is_no_reply_to_another(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct gh_rm_call call = { .id = ID };
+	struct fake_msg *req;
+
+	want_late(test, &call);
+	call.late->fn = NULL;
+	req = ask_in_vain(ft, &call);
+	fake_reply(ft, req, GH_RM_ERROR_OK, NULL, 0);
+	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_LATE_REPLIES), 1);
+	fake_reply(ft, req, GH_RM_ERROR_OK, NULL, 0);
+	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_UNEXPECTED), 1);
+	expect_call_works(ft);
+}
+
+#define MOST_MISSING	256
+
+/* Three seconds that cannot be had for less: each of them ends with a deadline. */
+static void calls_whose_replies_are_missing_are_so_many_and_no_more(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct gh_rm_call call = { .id = ID }, other = { .id = ID };
+	struct fake_msg *lost = NULL;
+	struct late_seen *seen;
+	unsigned int i, requests;
+
+	for (i = 0; i < MOST_MISSING; i++) {
+		seen = want_late(test, &call);
+		if (!lost)
+			lost = ask_in_vain(ft, &call);
+		else
+			KUNIT_ASSERT_EQ(test, gh_rm_call(ft->rm, &call), -ETIMEDOUT);
+		ft->priv = NULL;
+		set_timeout(ft, 1);
+	}
+
+	/* One that may change something is not made, */
+	set_timeout(ft, FAKE_TIMEOUT_LONG);
+	requests = ft->requests;
+	seen = want_late(test, &call);
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), -EBUSY);
+	fake_transport_flush(ft);
+	KUNIT_EXPECT_EQ(test, ft->requests, requests);
+
+	/* any other is, */
+	ft->request = NULL;
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &other), 0);
+
+	/* and each reply that comes makes room for one. */
+	fake_reply(ft, lost, GH_RM_ERROR_OK, NULL, 0);
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), 0);
+	KUNIT_EXPECT_EQ(test, seen->count, 0);
+	kfree(call.late);
+}
+
 static void late_reply_is_told_while_another_call_is_under_way(struct kunit *test)
 {
 	struct fake_transport *ft = fake_transport_create(test);
@@ -534,6 +591,99 @@ static void half_a_reply_does_not_spoil_the_next(struct kunit *test)
 	ft->priv = (void *)&row;
 	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), 0);
 	KUNIT_EXPECT_EQ(test, resp[299], fake_byte(299));
+}
+
+/* What ends a call while its reply is half in */
+enum abort { ABORT_DEADLINE, ABORT_SEND, ABORT_SHUTDOWN };
+
+static const struct abort_row {
+	const char *name;
+	enum abort how;
+	int want;
+} abort_rows[] = {
+	{ "by its deadline", ABORT_DEADLINE, -ETIMEDOUT },
+	{ "by a packet that is not sent", ABORT_SEND, -EIO },
+	{ "by its deadline, and then all ends", ABORT_SHUTDOWN, -ETIMEDOUT },
+};
+
+KUNIT_ARRAY_PARAM_DESC(abort, abort_rows, name);
+
+/* Answers a request of which it has seen one packet, with the first half. */
+static void answer_half_early(struct fake_transport *ft, const struct gh_msgq_tx_data *packet)
+{
+	static const u8 reply[300];
+	u16 *seq = ft->priv;
+
+	if ((packet->data[1] & 3) != FAKE_REQUEST)
+		return;
+	*seq = get_unaligned_le16(packet->data + 2);
+	fake_send_part(ft, FAKE_REPLY, *seq, ID, reply, sizeof(reply), 0);
+}
+
+static void call_aborted_with_half_a_reply_leaves_nothing_behind(struct kunit *test)
+{
+	const struct abort_row *row = test->param_value;
+	struct fake_transport *ft = fake_transport_create(test);
+	u8 *resp = kunit_kzalloc(test, 296, GFP_KERNEL), reply[300] = {};
+	struct gh_rm_call call = {
+		.id = ID, .req = payload(test, 3 * 232), .req_len = 3 * 232,
+		.resp = resp, .resp_size = 296,
+	};
+	u16 seq;
+
+	KUNIT_ASSERT_NOT_NULL(test, resp);
+	ft->packet = answer_half_early;
+	ft->priv = &seq;
+	if (row->how == ABORT_SEND) {
+		ft->fail_sent = 3;
+		ft->fail_err = row->want;
+	} else {
+		set_timeout(ft, FAKE_TIMEOUT_SHORT);
+	}
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), row->want);
+	fake_transport_flush(ft);
+	/* A sanitizer sees it if the rest is still written there. */
+	kunit_kfree(test, resp);
+
+	if (row->how == ABORT_SHUTDOWN) {
+		gh_rm_close(ft->rm);
+		fake_send_part(ft, FAKE_REPLY, seq, ID, reply, sizeof(reply), 1);
+		gh_rm_shutdown(ft->rm);
+		KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), -ENODEV);
+		return;
+	}
+
+	fake_send_part(ft, FAKE_REPLY, seq, ID, reply, sizeof(reply), 1);
+	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_UNEXPECTED), 1);
+	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_BAD_PACKETS), 0);
+	ft->packet = NULL;
+	expect_call_works(ft);
+}
+
+/* Answers a request of which it has seen one packet. */
+static void answer_early(struct fake_transport *ft, const struct gh_msgq_tx_data *packet)
+{
+	if ((packet->data[1] & 3) == FAKE_REQUEST)
+		fake_send(ft, FAKE_REPLY, get_unaligned_le16(packet->data + 2), ID, "\5\0\0\0", 4);
+}
+
+/* What of the request is not sent yet does not hold the call up. */
+static void reply_to_a_part_of_the_request_ends_the_call(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct gh_rm_call call = { .id = ID, .req = payload(test, 14616), .req_len = 14616 };
+
+	ft->packet = answer_early;
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), -EBUSY);
+	KUNIT_EXPECT_EQ(test, call.rm_error, GH_RM_ERROR_BUSY);
+	fake_transport_flush(ft);
+	KUNIT_EXPECT_LT(test, ft->accepted, 63);
+	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_TIMEOUTS), 0);
+
+	/* RM takes what is new for the beginning of another request. */
+	ft->packet = NULL;
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), 0);
+	KUNIT_EXPECT_EQ(test, ft->requests, 1);
 }
 
 /* Expects never to see the sequence number *priv again. */
@@ -708,6 +858,21 @@ static void packet_that_fails_after_its_call_has_ended_fails_no_other(struct kun
 	KUNIT_EXPECT_EQ(test, fake_thread_wait(other->thread), 0);
 }
 
+static void packet_that_fails_when_no_call_is_under_way_harms_nothing(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct gh_rm_call call = { .id = ID };
+
+	fake_transport_hold(ft, true);
+	set_timeout(ft, FAKE_TIMEOUT_SHORT);
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), -ETIMEDOUT);
+	ft->fail_sent = 1;
+	ft->fail_err = -EIO;
+	fake_transport_hold(ft, false);
+	fake_transport_flush(ft);
+	expect_call_works(ft);
+}
+
 /*
  * Many callers
  */
@@ -875,16 +1040,21 @@ static struct kunit_case call_cases[] = {
 	KUNIT_CASE(reply_after_the_deadline_is_no_reply_to_the_next_call),
 	KUNIT_CASE_SLOW(peer_that_is_silent_is_not_waited_for_as_long_again),
 	KUNIT_CASE_PARAM(late_reply_is_told_to_who_asked_once, late_gen_params),
+	KUNIT_CASE(late_reply_of_which_nobody_wants_to_know_is_no_reply_to_another),
+	KUNIT_CASE_SLOW(calls_whose_replies_are_missing_are_so_many_and_no_more),
 	KUNIT_CASE(late_reply_is_told_while_another_call_is_under_way),
 	KUNIT_CASE(late_object_stays_with_the_caller_unless_the_call_timed_out),
 	KUNIT_CASE(half_a_reply_at_the_deadline_is_no_reply),
 	KUNIT_CASE(half_a_reply_does_not_spoil_the_next),
+	KUNIT_CASE_PARAM(call_aborted_with_half_a_reply_leaves_nothing_behind, abort_gen_params),
+	KUNIT_CASE(reply_to_a_part_of_the_request_ends_the_call),
 	KUNIT_CASE(sequence_number_of_a_missing_reply_is_not_reused),
 	KUNIT_CASE(sequence_numbers_go_up_by_one),
 	KUNIT_CASE_PARAM(call_fails_if_any_packet_of_its_request, fault_gen_params),
 	KUNIT_CASE(no_more_packets_are_handed_over_than_fit),
 	KUNIT_CASE(queue_that_stays_full_ends_the_call_at_the_deadline),
 	KUNIT_CASE(packet_that_fails_after_its_call_has_ended_fails_no_other),
+	KUNIT_CASE(packet_that_fails_when_no_call_is_under_way_harms_nothing),
 	KUNIT_CASE(calls_of_many_threads_are_made_one_by_one),
 	KUNIT_CASE(signal_does_not_end_a_call),
 	KUNIT_CASE(call_killed_before_its_turn_is_not_made),
@@ -1179,6 +1349,43 @@ static void notification_between_the_packets_of_a_reply_spoils_neither(struct ku
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_BAD_PACKETS), 0);
 }
 
+/* RM does not do that. If it does, the notification takes the place of the reply. */
+static void answer_with_long_notification_between(struct fake_transport *ft,
+						  const struct fake_msg *req)
+{
+	static const u8 exited[300] = { 0x80, 0, 5 };
+	u8 *buf = ft->priv;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		fake_send_part(ft, FAKE_REPLY, req->seq, req->id, buf, 504, i);
+		if (i == 1)
+			fake_send(ft, FAKE_NOTIFICATION, 1, EXITED, exited, sizeof(exited));
+	}
+}
+
+static void long_notification_between_the_packets_of_a_reply_costs_the_reply(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct listener *l = listen(ft, 0x80);
+	u8 *reply = payload(test, 504), *resp = kunit_kzalloc(test, 500, GFP_KERNEL);
+	struct gh_rm_call call = { .id = ID, .resp = resp, .resp_size = 500 };
+
+	KUNIT_ASSERT_NOT_NULL(test, resp);
+	memset(reply, 0, 4);
+	set_timeout(ft, FAKE_TIMEOUT_SHORT);
+	ft->request = answer_with_long_notification_between;
+	ft->priv = reply;
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), -ETIMEDOUT);
+	fake_transport_flush(ft);
+	gh_rm_flush_notifications(ft->rm);
+	KUNIT_ASSERT_EQ(test, l->n, 1);
+	KUNIT_EXPECT_EQ(test, l->events[0].what, 5);
+	KUNIT_EXPECT_EQ(test, resp[0], 0);
+	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_BAD_PACKETS), 1);
+	expect_call_works(ft);
+}
+
 static void vm_has_one_listener(struct kunit *test)
 {
 	struct fake_transport *ft = fake_transport_create(test);
@@ -1268,6 +1475,7 @@ static struct kunit_case notification_cases[] = {
 	KUNIT_CASE(storm_is_delivered_in_order_and_holds_up_no_call),
 	KUNIT_CASE(storm_that_is_too_much_is_lost_and_counted),
 	KUNIT_CASE(notification_between_the_packets_of_a_reply_spoils_neither),
+	KUNIT_CASE(long_notification_between_the_packets_of_a_reply_costs_the_reply),
 	KUNIT_CASE(vm_has_one_listener),
 	KUNIT_CASE(listener_is_not_called_any_more_once_unlisten_returns),
 	KUNIT_CASE(call_is_answered_while_a_listener_takes_its_time),

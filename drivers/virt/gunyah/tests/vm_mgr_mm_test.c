@@ -18,6 +18,7 @@
 #include <linux/prandom.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 
 #include "../vm_mgr.h"
 #include "fake_rm.h"
@@ -531,6 +532,112 @@ static void random_runs(struct kunit *test)
 	expect_runs(test, vt, vm, block, lengths, n);
 }
 
+/* Unpinned at a time */
+#define UNPIN_BATCH	4096
+
+struct big {
+	struct page *blocks[64];
+	unsigned int n;
+	struct page *first;
+};
+
+static int big_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct big *big = file->private_data;
+	unsigned long i;
+	int ret = 0;
+
+	for (i = 0; i < vma_pages(vma) && !ret; i++)
+		ret = vm_insert_page(vma, vma->vm_start + i * PAGE_SIZE, big->first + i);
+	return ret;
+}
+
+static const struct file_operations big_fops = {
+	.mmap = big_mmap,
+};
+
+static void big_free(void *data)
+{
+	struct big *big = data;
+	unsigned long i;
+
+	while (big->n--)
+		for (i = 0; i < MAX_ORDER_NR_PAGES; i++)
+			put_page(big->blocks[big->n] + i);
+}
+
+static int big_compare(const void *a, const void *b)
+{
+	unsigned long pfn = page_to_pfn(*(struct page **)a);
+	unsigned long other = page_to_pfn(*(struct page **)b);
+
+	return pfn < other ? -1 : pfn > other;
+}
+
+/* More contiguous pages than can be had at once: neighbours, if there are any */
+static struct big *big_alloc(struct kunit *test, unsigned long pages)
+{
+	unsigned int i, in_a_row = 1, want = DIV_ROUND_UP(pages, MAX_ORDER_NR_PAGES);
+	struct big *big = kunit_kzalloc(test, sizeof(*big), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, big);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, big_free, big));
+	while (big->n < ARRAY_SIZE(big->blocks) && in_a_row < want) {
+		struct page *page = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN,
+						MAX_PAGE_ORDER);
+
+		if (!page)
+			break;
+		split_page(page, MAX_PAGE_ORDER);
+		big->blocks[big->n++] = page;
+		sort(big->blocks, big->n, sizeof(page), big_compare, NULL);
+		for (i = 1, in_a_row = 1; i < big->n && in_a_row < want; i++)
+			in_a_row = page_to_pfn(big->blocks[i]) ==
+				   page_to_pfn(big->blocks[i - 1]) + MAX_ORDER_NR_PAGES ?
+				   in_a_row + 1 : 1;
+		big->first = big->blocks[i - in_a_row];
+	}
+	if (in_a_row < want)
+		kunit_skip(test, "no %lu contiguous pages", pages);
+	return big;
+}
+
+/* A run so long that it is not unpinned in one go */
+static void long_run(struct kunit *test)
+{
+	static const unsigned long sizes[] = { UNPIN_BATCH, UNPIN_BATCH + 1, UNPIN_BATCH + 7 };
+	struct vm_test *vt = test->priv;
+	struct big *big = big_alloc(test, UNPIN_BATCH + 7);
+	unsigned int i, j, pinned, dirty;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct file *file = anon_inode_create_getfile("big", &big_fops, big, O_RDWR, NULL);
+		unsigned long size = sizes[i] * PAGE_SIZE, addr;
+		struct vm *vm = vm_new(vt);
+		struct gh_vm_mem *mem;
+
+		KUNIT_ASSERT_FALSE(test, IS_ERR(file));
+		addr = kunit_vm_mmap(test, file, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+		fput(file);
+		KUNIT_ASSERT_NE(test, addr, 0);
+		KUNIT_ASSERT_LT(test, addr, TASK_SIZE);
+		KUNIT_ASSERT_EQ(test, vm_set_mem(vt, vm, 1, R | W, 0, size, addr), 0);
+		mem = list_first_entry(&vm->ghvm->regions, struct gh_vm_mem, node);
+		KUNIT_EXPECT_EQ(test, mem->nr_runs, 1);
+		for (j = 0; j < sizes[i]; j++)
+			ClearPageDirty(big->first + j);
+		KUNIT_EXPECT_EQ(test, vm_remove_mem(vt, vm, 1), 0);
+		for (j = 0, pinned = 0, dirty = 0; j < sizes[i]; j++) {
+			pinned += folio_maybe_dma_pinned(page_folio(big->first + j));
+			dirty += PageDirty(big->first + j);
+			ClearPageDirty(big->first + j);
+		}
+		KUNIT_EXPECT_EQ(test, pinned, 0);
+		KUNIT_EXPECT_EQ(test, dirty, sizes[i]);
+		KUNIT_EXPECT_EQ(test, 0, vm_munmap(addr, size));
+	}
+}
+
 /* What the guest may have written is dirty, what it could not write is not. */
 static void dirty(struct kunit *test)
 {
@@ -747,6 +854,7 @@ static struct kunit_case vm_mgr_mm_cases[] = {
 	KUNIT_CASE_PARAM(runs, runs_gen_params),
 	KUNIT_CASE(gaps),
 	KUNIT_CASE(random_runs),
+	KUNIT_CASE(long_run),
 	KUNIT_CASE(dirty),
 	KUNIT_CASE(hole_in_mapping),
 	KUNIT_CASE(no_memory_for_runs),

@@ -1299,6 +1299,31 @@ static void slow_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_RESET], 1);
 }
 
+/* That it waited in vain because of a lie does not keep it from waiting when it is true. */
+static void reset_told_too_early(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+	struct vm_thread *closer;
+
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+	fake_rm_guest_exits(vt->f, vm->ghvm->vmid, GH_VM_EXIT_TYPE_VM_EXIT, NULL, 0);
+	fake_rm_notify_status(vt->f, vm->ghvm->vmid, GH_RM_VM_STATUS_RESETTING);
+	fake_rm_flush(vt->f);
+	vt->f->reset_stuck = true;
+	fake_rm_gate(vt->f, FAKE_RM_RESET, true);
+	closer = vm_thread_start(vt, vm_close, vm);
+	fake_rm_wait_gate(vt->f);
+	*gh_rm_call_timeout_ms(vt->f->rm) = jiffies_to_msecs(FAKE_RM_PATIENCE);
+	fake_rm_open_gate(vt->f);
+	while (!waitqueue_active(&vm->ghvm->status_wait) && !completion_done(&vm->ghvm->torn_down))
+		schedule_timeout_uninterruptible(1);
+	fake_rm_finish_resets(vt->f);
+	KUNIT_EXPECT_EQ(test, vm_thread_wait(closer), 0);
+	vm_settle(vt, vm);
+	vm_expect_gone(vt, vm);
+}
+
 /* The answer about a region comes while the file of the failed VM is open. */
 static void late_answer_before_close(struct kunit *test)
 {
@@ -1514,6 +1539,7 @@ static struct kunit_case vm_mgr_state_cases[] = {
 	KUNIT_CASE(quarantine_is_not_a_queue),
 	KUNIT_CASE(quarantine_gives_up),
 	KUNIT_CASE(slow_reset),
+	KUNIT_CASE(reset_told_too_early),
 	KUNIT_CASE(late_answer_before_close),
 	KUNIT_CASE(late_answer_during_undo),
 	KUNIT_CASE(removal_of_quarantined),

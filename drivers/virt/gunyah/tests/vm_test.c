@@ -13,6 +13,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/timer.h>
 #include <linux/uaccess.h>
 
 #include "../vm_mgr.h"
@@ -102,6 +103,53 @@ long vm_thread_wait(struct vm_thread *thread)
  * Users
  */
 
+/**
+ * struct vm_watchdog - Ends a wait of the driver's that does not end by itself
+ * @timer: when to
+ * @vt: the test, which then fails
+ * @task: who waits
+ * @fired: it was ended
+ */
+struct vm_watchdog {
+	struct timer_list timer;
+	struct vm_test *vt;
+	struct task_struct *task;
+	bool fired;
+};
+
+static void vm_watchdog_fired(struct timer_list *timer)
+{
+	struct vm_watchdog *watchdog = from_timer(watchdog, timer, timer);
+	int i;
+
+	watchdog->fired = true;
+	/* Those who close or remove wait for this; who starts can be killed. */
+	for (i = 0; i < VM_TEST_VMS; i++)
+		if (watchdog->vt->vms[i])
+			complete_all(&watchdog->vt->vms[i]->ghvm->torn_down);
+	send_sig(SIGKILL, watchdog->task, 1);
+}
+
+static void vm_watchdog_start(struct vm_watchdog *watchdog, struct vm_test *vt)
+{
+	watchdog->vt = vt;
+	watchdog->task = current;
+	watchdog->fired = false;
+	allow_signal(SIGKILL);
+	timer_setup_on_stack(&watchdog->timer, vm_watchdog_fired, 0);
+	mod_timer(&watchdog->timer, jiffies + FAKE_RM_PATIENCE);
+}
+
+static void vm_watchdog_stop(struct vm_watchdog *watchdog, const char *what)
+{
+	timer_delete_sync(&watchdog->timer);
+	destroy_timer_on_stack(&watchdog->timer);
+	if (watchdog->fired) {
+		flush_signals(current);
+		KUNIT_FAIL(watchdog->vt->test, "%s does not end", what);
+	}
+}
+
 struct vm *vm_new(struct vm_test *vt)
 {
 	struct kunit *test = vt->test;
@@ -176,22 +224,37 @@ static long vm_ioctl(struct vm_test *vt, struct vm *vm, unsigned int cmd, const 
 
 long vm_start(struct vm_test *vt, struct vm *vm)
 {
-	return vm->file->f_op->unlocked_ioctl(vm->file, GH_VM_START, 0);
+	struct vm_watchdog watchdog;
+	long ret;
+
+	vm_watchdog_start(&watchdog, vt);
+	ret = vm->file->f_op->unlocked_ioctl(vm->file, GH_VM_START, 0);
+	vm_watchdog_stop(&watchdog, "a start");
+	return ret;
 }
 
 long vm_close(struct vm_test *vt, struct vm *vm)
 {
 	struct file *file = vm->file;
+	struct vm_watchdog watchdog;
 
 	vm->file = NULL;
-	if (file)
-		__fput_sync(file);
+	if (!file)
+		return 0;
+
+	vm_watchdog_start(&watchdog, vt);
+	__fput_sync(file);
+	vm_watchdog_stop(&watchdog, "a close");
 	return 0;
 }
 
 long vm_remove_device(struct vm_test *vt, struct vm *vm)
 {
+	struct vm_watchdog watchdog;
+
+	vm_watchdog_start(&watchdog, vt);
 	gh_vm_mgr_client.remove(vt->f->rm);
+	vm_watchdog_stop(&watchdog, "the removal");
 	vt->removed = true;
 
 	mutex_lock(&vt->f->lock);
