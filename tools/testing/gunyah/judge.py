@@ -29,6 +29,8 @@ SPLATS = re.compile("|".join((
     r"disagrees about version", r"Unknown symbol", r"sysfs: cannot create duplicate",
 )))
 PANIC = re.compile(r"hyp: PANIC: .*")
+# What KUnit prints: names of tests and what they say
+KTAP = re.compile(r"\s*(?:(not )?ok \d|# )")
 TIMESTAMP = re.compile(r"^\[\s*\d+\.\d+\](?:\[\s*\w+\])? ")
 MARKER = re.compile(r"lab: (begin|end|timeout|stuck|error|done)\b ?(.*)$")
 STATUS = re.compile(r"(.*) status=(\d+)$")
@@ -58,6 +60,11 @@ class Judge:
         if marker and (marker.start() == 0 or (self.command or "").startswith("show ")):
             getattr(self, marker.group(1))(marker.group(2))
             line = line[:marker.start()]
+        ktap = KTAP.match(line)
+        if ktap:
+            if ktap.group(1):
+                self.note("unit test: " + line.strip())
+            return
         if PANIC.search(line) or SPLATS.search(line):
             self.note(line)
         elif line and (self.command or "").startswith("quiet "):

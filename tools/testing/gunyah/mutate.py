@@ -223,7 +223,7 @@ class Lab:
             match = NOT_OK.match(line)
             if match:
                 return match.group(1)
-            if not kunit.TAP.match(line) and judge.SPLATS.search(line):
+            if not judge.KTAP.match(line) and judge.SPLATS.search(line):
                 return line.strip()
             reader.feed(line)
         reader.end()

@@ -163,6 +163,10 @@ def main():
             ("error of init", "lab: done", "lab: error no file\nlab: done", (2, 1, 1)),
             ("a message while quiet is due", "lab: end quiet", "gunyah: hello\nlab: end quiet",
              (2, 1, 1)),
+            ("a unit test of a module that fails", "lab: end quiet",
+             "    not ok 2 a_unit_test\nlab: end quiet", (2, 1, 1)),
+            ("name of a unit test", "lab: end insmod",
+             "    ok 1 a_BUG: or_KASAN\n# b: KCSAN\nlab: end insmod", (3, 0, 1)),
             ("output that is no result", "tap: ok 3", "tap: BUG: said a test\ntap: ok 3",
              (3, 0, 1))):
         assert old in GOOD
