@@ -37,7 +37,15 @@ endif
 submake	= env -u MAKEFLAGS -u MAKELEVEL $(MAKE) -j$(JOBS)
 # What else is installed makes no difference
 kvars	:= ARCH=arm64 CROSS_COMPILE=$(cross) CC="$(ccache)$(cc)" RUSTC=false PAHOLE=false
-kmake	= $(submake) -C $(tree) O=$(out) $(kvars)
+kmake	= $(submake) -C $(tree) O=$(out) $(kvars) $(kvars-$(SAN))
+# What is ours, of all the kernel's objects
+objects	:= $(notdir $(patsubst %.c,%.o,$(wildcard drivers/virt/gunyah/*.c))) gunyah-msgq.o
+# KCSAN's delays and its reports are for the drivers and what they call directly. Of locks it
+# has to know that they order what is around them.
+kvars-kcsan := KCSAN_SANITIZE=n $(patsubst %,KCSAN_SANITIZE_%=y,$(objects) mailbox.o) \
+	$(patsubst %,KCSAN_INSTRUMENT_BARRIERS_%=y,spinlock.o spinlock_debug.o qspinlock.o \
+	mutex.o rwsem.o workqueue.o)
+kvars-coverage := $(patsubst %,GCOV_PROFILE_%=y,$(objects))
 libfdt	:= $(tree)/scripts/dtc/libfdt
 hypvars	:= O=$(build)/hyp LIBFDT=$(libfdt) CROSS_COMPILE=$(cross)
 root	:= $(build)/root$(san)
@@ -47,13 +55,15 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check kunit mutate apply unapply deps kernel modules hyp vmm selftests image \
+.PHONY: help demo check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm selftests image \
 	boot clean
 .DEFAULT_GOAL := help
 
 #: make demo               boot a host, run a lent and a shared guest in it
 #: make check              all tests; the last line tells how many passed
+#: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
+#: make coverage           what of the drivers do all tests run? build/coverage/index.html
 #: make mutate             put faults into the drivers: do the unit tests notice each?
 #: make apply KDIR=DIR     put the overlay into the kernel tree DIR
 #: make unapply KDIR=DIR   take it out again
@@ -71,8 +81,9 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: POLICY=debug, CPUS=4     for make boot: of the test hypervisor; that the host sees
 #: QEMU_ARGS="..."          more arguments for QEMU
 #: APPEND="..."             more for the host's command line
-#: SAN=kasan    use a kernel that finds more and is slower, for all that boots;
-#:              "make check SAN=kasan" is what of the tests needs such a kernel
+#: SAN=kasan    use a kernel that finds more and is slower, for all that boots: with KASAN,
+#:              or with SAN=kcsan KCSAN. "make check SAN=kasan" is only what of the tests
+#:              needs such a kernel.
 #: NAMES=REGEX, SAMPLE=N, SEED=N   for make mutate: only the faults whose "FILE: NAME"
 #:              in tools/testing/gunyah/mutations.txt matches, only N drawn at random
 #: V=1          show what the steps print; it is in build/log/ in any case
@@ -136,15 +147,20 @@ image: kernel $(if $(HYP),,hyp) vmm selftests $(build)/init
 	@rm -rf $(root)
 	@mkdir -p $(root)/lab $(root)/lib/modules/lab $(root)/bin $(root)/tests $(root)/guests
 	@cp $(build)/init $(root)/init
-	@cp $(out)/drivers/virt/gunyah/*.ko $(out)/drivers/mailbox/gunyah-msgq.ko \
+	@cp $(out)/drivers/virt/gunyah/*.ko $(out)/drivers/mailbox/gunyah-msgq*.ko \
 		$(root)/lib/modules/lab
 	@cp $(build)/gh-vmm/gh-vmm $(root)/bin
 	@cp $(addprefix $(build)/selftests/,$(tests)) $(root)/tests
 	@cp $(build)/selftests/*.bin $(root)/guests
 	@$(cross)strip $(root)/init $(root)/bin/* $(root)/tests/*
+ifeq ($(SAN),coverage)
+	@$(step) gcov_save $(cc) -static -O2 -Wall -Wextra -Werror -o $(root)/bin/gcov_save \
+		$(lab)/gcov_save.c
+endif
 	@for lab in $(lab)/lab/*; do \
 		sed "s|^run /tests/\*$$|$$(cd $(root) && printf 'run /%s\\n' tests/*)|" $$lab \
 			>$(root)/lab/$${lab##*/} || exit 1; \
+		$(if $(filter coverage,$(SAN)),echo 'run /bin/gcov_save' >>$(root)/lab/$${lab##*/};) \
 	done
 	@$(step) initramfs $(lab)/initramfs.py $(initramfs) $(root)
 
@@ -164,9 +180,13 @@ boot: image
 suites	:= lab model fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
 	cpus1:image cpus4:image
 san-suites := image sanitizer:image
+san-kernels := kasan kcsan
 
 check: deps
 	@$(lab)/check.py $(if $(SAN),$(san-suites),$(suites))
+
+check-all: deps
+	@$(lab)/check.py $(suites) $(foreach s,$(san-kernels),$s/image $s/sanitizer:$s/image)
 
 .PHONY: $(foreach s,$(suites) $(san-suites),suite-$(firstword $(subst :, ,$s)))
 
@@ -224,11 +244,37 @@ suite-debug:
 suite-lost:
 	@$(boot) lost --log $(log)/boot-lost.log
 
+# KCSAN has more to see when more CPUs take part
 suite-sanitizer:
-	@$(boot) sanitizer --name $(SAN) --timeout 2400 --qemu='-m 1024' --log $(log)/boot-$(SAN).log
+	@$(boot) $(SAN) --timeout 1700 $(san-boot-$(SAN)) --log $(log)/boot-$(SAN).log
+san-boot-kasan := --qemu='-m 1024'
+san-boot-kcsan := --cpus 3
 
 suite-cpus1 suite-cpus4: suite-cpus%:
 	@$(boot) lifecycle --name cpus$* --cpus $* --log $(log)/boot-cpus$*.log
+
+# Each boot leaves its counters; the unit tests run when the modules are loaded
+cov	:= $(build)/coverage
+coverage: deps
+	@rm -rf $(cov)
+	@$(MAKE) -s SAN=coverage coverage-suites
+
+cov-share := -device virtio-9p-device,fsdev=gcov,mount_tag=gcov -fsdev \
+	local,id=gcov,security_model=mapped-xattr
+coverage-boots := kunit selftest policy lost
+cov-args-kunit := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:'
+cov-args-policy := --policy debug
+coverage-suites:
+	@$(lab)/check.py image $(coverage-boots:%=coverage-%:image) coverage
+	@echo "the report: $(cov:$(CURDIR)/%=%)/report/index.html, coverage.txt"
+
+suite-coverage-%:
+	@mkdir -p $(cov)/counters/$*
+	@$(boot) $* --name coverage-$* --timeout 900 $(cov-args-$*) \
+		--qemu='$(cov-share),path=$(cov)/counters/$*' --log $(log)/boot-coverage-$*.log
+
+suite-coverage:
+	@$(lab)/coverage.py $(out) $(cov)/counters $(cov)/report Documentation/virt/gunyah/testing.rst
 
 clean:
 	rm -rf $(build)

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run test suites one after the other and sum them up: check.py [SUITE[:NEEDS]]...
 
-A suite is a target "suite-SUITE" of the makefile that prints TAP. One whose
-NEEDS, another suite, failed is not run and counts as failed. All suites are
-run, whatever comes out; the last line is "N passed, N failed, N skipped".
+A suite is a target "suite-SUITE" of the makefile that prints TAP; SAN/SUITE is one
+with the kernel SAN. One whose NEEDS, another suite, failed is not run and counts as
+failed. All suites are run, whatever comes out; the last line is "N passed, N failed,
+N skipped".
 """
 
 import os
@@ -29,8 +30,9 @@ def run_suite(name):
     """Return the results of a suite."""
     reader = tap.Reader()
     timed_out = threading.Event()
+    san, _, target = name.rpartition("/")
     child = subprocess.Popen([os.environ.get("MAKE", "make"), "-s", "--no-print-directory",
-                              "suite-" + name],
+                              "suite-" + target] + (["SAN=" + san] if san else []),
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              start_new_session=True)
 
@@ -42,7 +44,7 @@ def run_suite(name):
     timer.start()
     os.makedirs("build/log", exist_ok=True)
     try:
-        with open("build/log/suite-%s.tap" % name, "wb") as log:
+        with open("build/log/suite-%s.tap" % name.replace("/", "-"), "wb") as log:
             for line in child.stdout:
                 log.write(line)
                 reader.feed(line.decode(errors="replace"))
