@@ -8,16 +8,21 @@
  */
 
 #include <kunit/test.h>
+#include <linux/anon_inodes.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/poll.h>
 #include <linux/prandom.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/swait.h>
 #include <linux/uaccess.h>
 
 #include "../vm_mgr.h"
@@ -1021,21 +1026,174 @@ static void close_is_killable(struct kunit *test)
 }
 
 /* Who closes the file waits until everything has been given back. */
-static void close_waits(struct kunit *test)
+static void expect_close_waits(struct vm_test *vt, long (*fn)(struct vm_test *vt, struct vm *vm))
 {
-	struct vm_test *vt = test->priv;
 	struct vm *vm = vm_new_complete(vt);
+	struct kunit *test = vt->test;
 	struct vm_thread *closer;
+	unsigned long start;
 
 	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
 	fake_rm_gate(vt->f, FAKE_RM_DEALLOC_VMID, true);
-	closer = vm_thread_start(vt, vm_close, vm);
+	start = jiffies;
+	closer = vm_thread_start(vt, fn, vm);
 	fake_rm_wait_gate(vt->f);
-	/* Time in which one that does not wait would be done */
-	KUNIT_EXPECT_EQ(test, 0UL, wait_for_completion_timeout(&closer->done, HZ / 20));
+	while (!swait_active(&vm->ghvm->torn_down.wait) && !completion_done(&closer->done) &&
+	       time_before(jiffies, start + FAKE_RM_PATIENCE))
+		schedule_timeout_uninterruptible(1);
+	/* On a machine that stands still who exits may have waited, and given up, by now. */
+	KUNIT_EXPECT_TRUE(test, swait_active(&vm->ghvm->torn_down.wait) ||
+			  (fn != vm_close && time_after(jiffies, start + HZ)));
 	fake_rm_open_gate(vt->f);
 	KUNIT_EXPECT_EQ(test, vm_thread_wait(closer), 0);
-	KUNIT_EXPECT_TRUE(test, completion_done(&vm->ghvm->torn_down));
+	if (fn == vm_close)
+		KUNIT_EXPECT_TRUE(test, completion_done(&vm->ghvm->torn_down));
+}
+
+static void close_waits(struct kunit *test)
+{
+	expect_close_waits(test->priv, vm_close);
+}
+
+static long close_with_flag(struct vm_test *vt, struct vm *vm, unsigned int flag)
+{
+	long ret;
+
+	current->flags |= flag;
+	ret = vm_close(vt, vm);
+	current->flags &= ~flag;
+	return ret;
+}
+
+static long close_killed(struct vm_test *vt, struct vm *vm)
+{
+	return close_with_flag(vt, vm, PF_SIGNALED);
+}
+
+static long close_exiting(struct vm_test *vt, struct vm *vm)
+{
+	return close_with_flag(vt, vm, PF_EXITING);
+}
+
+struct close_work {
+	struct work_struct work;
+	struct file *file;
+};
+
+static void close_work(struct work_struct *work)
+{
+	__fput_sync(container_of(work, struct close_work, work)->file);
+}
+
+static long close_by_worker(struct vm_test *vt, struct vm *vm)
+{
+	struct close_work c = { .file = vm->file };
+
+	vm->file = NULL;
+	INIT_WORK_ONSTACK(&c.work, close_work);
+	queue_work(system_unbound_wq, &c.work);
+	flush_work(&c.work);
+	destroy_work_on_stack(&c.work);
+	return 0;
+}
+
+/* Nobody whom no signal reaches any more waits for long, nor who has others to serve. */
+static void close_that_no_signal_ends_ends_by_itself(struct kunit *test)
+{
+	static long (* const how[])(struct vm_test *vt, struct vm *vm) = {
+		close_killed, close_exiting, close_by_worker,
+	};
+	struct vm_test *vt = test->priv;
+	struct vm_thread *closer;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(how); i++) {
+		struct vm *vm = vm_new_complete(vt);
+
+		KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+		fake_rm_gate(vt->f, FAKE_RM_STOP, false);
+		closer = vm_thread_start(vt, how[i], vm);
+		fake_rm_wait_gate(vt->f);
+		KUNIT_EXPECT_EQ(test, vm_thread_wait(closer), 0);
+		KUNIT_EXPECT_FALSE_MSG(test, completion_done(&vm->ghvm->torn_down), "case %d", i);
+		fake_rm_open_gate(vt->f);
+		vm_settle(vt, vm);
+		vm_expect_gone(vt, vm);
+	}
+}
+
+/* While it answers, who exits finds everything given back, as anybody else does. */
+static void close_by_who_exits_waits_a_while(struct kunit *test)
+{
+	expect_close_waits(test->priv, close_exiting);
+}
+
+/* A lock that somebody else holds until he is told to let go */
+struct holder {
+	struct gh_vm *ghvm;
+	bool status_lock;
+	struct completion held;
+	struct completion let_go;
+};
+
+static int hold_lock(void *data)
+{
+	struct holder *holder = data;
+
+	if (holder->status_lock)
+		down_write(&holder->ghvm->status_lock);
+	else
+		mutex_lock(&holder->ghvm->mm_lock);
+	complete(&holder->held);
+	/* Who does wait for the lock is not to do so for ever. */
+	wait_for_completion_timeout(&holder->let_go, FAKE_RM_PATIENCE);
+	if (holder->status_lock)
+		up_write(&holder->ghvm->status_lock);
+	else
+		mutex_unlock(&holder->ghvm->mm_lock);
+	return 0;
+}
+
+/* Somebody who is killed does not wait for another who pins a lot of memory. */
+static void who_is_killed_does_not_wait_for_a_lock(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+	char *buf = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	struct seq_file m = { .buf = buf, .size = PAGE_SIZE };
+	struct task_struct *task;
+	int status_lock;
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	for (status_lock = 0; status_lock < 2; status_lock++) {
+		struct holder holder = { .ghvm = vm->ghvm, .status_lock = status_lock };
+
+		init_completion(&holder.held);
+		init_completion(&holder.let_go);
+		task = kthread_run(hold_lock, &holder, "gunyah-test");
+		KUNIT_ASSERT_FALSE(test, IS_ERR(task));
+		get_task_struct(task);
+		wait_for_completion(&holder.held);
+
+		allow_signal(SIGKILL);
+		send_sig(SIGKILL, current, 1);
+		KUNIT_EXPECT_EQ(test, gh_vm_start(vm->ghvm), -EINTR);
+		if (!status_lock) {
+			KUNIT_EXPECT_EQ(test, vm_add_mem(vt, vm, &spare_region), -EINTR);
+			KUNIT_EXPECT_EQ(test, vm_remove_mem(vt, vm, LABEL_READ), -EINTR);
+			KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, vm, IMAGE_GPA, 1), -EINTR);
+			vm->file->f_op->show_fdinfo(&m, vm->file);
+			KUNIT_EXPECT_EQ(test, m.count, 0);
+		}
+		flush_signals(current);
+		complete(&holder.let_go);
+		kthread_stop_put(task);
+	}
+
+	/* Nothing has happened, and nothing is locked. */
+	KUNIT_EXPECT_EQ(test, vt->mm->locked_vm, (unsigned long)COMPLETE_PAGES);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_NEW);
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
 }
 
 /* A VM that is being started is ended when the start is done, and not before. */
@@ -1152,6 +1310,98 @@ static void check_fdinfo(struct vm_test *vt, struct vm *vm, const char *line)
 	KUNIT_ASSERT_NOT_NULL(vt->test, buf);
 	vm->file->f_op->show_fdinfo(&m, vm->file);
 	KUNIT_EXPECT_NOT_NULL_MSG(vt->test, strstr(buf, line), "no \"%s\" in\n%s", line, buf);
+}
+
+/* What a VM has, before it is at the resource manager and while it is there */
+static void fdinfo(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+	char line[32];
+
+	snprintf(line, sizeof(line), "locked_kb:\t%lu\n", COMPLETE_PAGES * PAGE_SIZE / 1024);
+	check_fdinfo(vt, vm, "vmid:\t0\n");
+	check_fdinfo(vt, vm, "state:\tnew\n");
+	check_fdinfo(vt, vm, "regions:\t3\n");
+	check_fdinfo(vt, vm, line);
+	check_fdinfo(vt, vm, "quarantined_kb:\t0\n");
+
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+	check_fdinfo(vt, vm, "vmid:\t128\n");
+	check_fdinfo(vt, vm, "state:\trunning\n");
+	check_fdinfo(vt, vm, line);
+	check_fdinfo(vt, vm, "quarantined_kb:\t0\n");
+}
+
+/*
+ * /dev/gunyah
+ */
+
+/* As if it had been opened */
+static struct file *device_open(struct vm_test *vt)
+{
+	const struct file_operations *fops = vt->mgr->misc.fops;
+	struct file *file = anon_inode_getfile("gunyah", fops, &vt->mgr->misc, O_RDWR);
+
+	KUNIT_ASSERT_FALSE(vt->test, IS_ERR(file));
+	KUNIT_EXPECT_EQ(vt->test, fops->open(file_inode(file), file), 0);
+	return file;
+}
+
+static void device_file(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct file *file = device_open(vt), *vm_file;
+	unsigned int refs = kref_read(&vt->mgr->kref);
+	struct rlimit *rlim = &current->signal->rlim[RLIMIT_NOFILE];
+	const struct rlimit saved = *rlim;
+	struct gh_vm *ghvm;
+	long fd;
+
+	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file, GH_CREATE_VM, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file, GH_CREATE_VM, ~0UL), -EINVAL);
+	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file, GH_VM_START, 0), -ENOTTY);
+	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file, _IO('G', 0x1), 0), -ENOTTY);
+	WRITE_ONCE(rlim->rlim_cur, 0);
+	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file, GH_CREATE_VM, 0), -EMFILE);
+	*rlim = saved;
+	KUNIT_EXPECT_TRUE(test, list_empty(&vt->mgr->vms));
+
+	fd = file->f_op->unlocked_ioctl(file, GH_CREATE_VM, 0);
+	KUNIT_ASSERT_GE(test, fd, 0);
+	vm_file = fget(fd);
+	KUNIT_ASSERT_NOT_NULL(test, vm_file);
+	KUNIT_EXPECT_PTR_EQ(test, vm_file->f_op, &gh_vm_fops);
+	rcu_read_lock();
+	KUNIT_EXPECT_TRUE(test, test_bit(fd, files_fdtable(current->files)->close_on_exec));
+	rcu_read_unlock();
+	ghvm = gh_vm_get(vm_file->private_data);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(ghvm), GH_VM_NEW);
+	KUNIT_EXPECT_EQ(test, kref_read(&vt->mgr->kref), refs + 1);
+
+	/* The VM does without the file it was made with, and without the device. */
+	__fput_sync(file);
+	KUNIT_EXPECT_EQ(test, vm_remove_device(vt, NULL), 0);
+	KUNIT_EXPECT_EQ(test, vm_file->f_op->unlocked_ioctl(vm_file, GH_VM_START, 0), -ENODEV);
+	KUNIT_EXPECT_EQ(test, close_fd(fd), 0);
+	flush_delayed_fput();
+	__fput_sync(vm_file);
+	flush_work(&ghvm->teardown_work);
+	KUNIT_EXPECT_EQ(test, kref_read(&ghvm->kref), 1);
+	gh_vm_put(ghvm);
+}
+
+/* The file of a device that is gone */
+static void device_file_after_removal(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct file *file = device_open(vt);
+
+	KUNIT_EXPECT_EQ(test, vm_remove_device(vt, NULL), 0);
+	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file, GH_CREATE_VM, 0), -ENODEV);
+	KUNIT_EXPECT_EQ(test, kref_read(&vt->mgr->kref), 2);
+	__fput_sync(file);
+	KUNIT_EXPECT_EQ(test, kref_read(&vt->mgr->kref), 1);
 }
 
 /* Exactly what did not come back stays pinned, until it does. */
@@ -1273,6 +1523,148 @@ static void quarantine_gives_up(struct kunit *test)
 	vm_settle(vt, vms[0]);
 	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_STOP], asked + 1);
 	KUNIT_EXPECT_EQ(test, fake_rm_pages(vt->f), 3UL * SPARE_PAGES);
+}
+
+/* A second request to try again, while the first has taken the VMs off the list */
+static void retry_during_retry(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+	fake_rm_fault(vt->f, FAKE_RM_STOP, 0, 2, FAKE_RM_LOST_REQUEST, 0);
+	vm_close(vt, vm);
+	vm_settle(vt, vm);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_QUARANTINED);
+
+	/* The first asks in vain, the second does not. */
+	fake_rm_gate(vt->f, FAKE_RM_STOP, false);
+	gh_vm_retry_quarantined(vt->mgr);
+	fake_rm_wait_gate(vt->f);
+	KUNIT_EXPECT_TRUE(test, list_empty(&vt->mgr->quarantine));
+	gh_vm_retry_quarantined(vt->mgr);
+	fake_rm_open_gate(vt->f);
+	vm_settle(vt, vm);
+	vm_expect_gone(vt, vm);
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_STOP], 3);
+}
+
+/* The VMID of a refused image is lost once, however often the VM is tried again. */
+static void vmid_of_refused_image_is_counted_once(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+
+	fake_rm_fault(vt->f, FAKE_RM_CONFIGURE, 0, 1, FAKE_RM_FAILED, REFUSAL);
+	fake_rm_fault(vt->f, FAKE_RM_RECLAIM, 0, FAKE_RM_ALWAYS, FAKE_RM_REFUSED, REFUSAL);
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), REFUSAL);
+	vm_close(vt, vm);
+	vm_settle(vt, vm);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_QUARANTINED);
+	KUNIT_EXPECT_EQ(test, vm_pinned(vt), COMPLETE_PAGES);
+
+	fake_rm_no_faults(vt->f);
+	gh_vm_retry_quarantined(vt->mgr);
+	vm_settle(vt, vm);
+	vm_expect_gone(vt, vm);
+	KUNIT_EXPECT_EQ(test, vm_pinned(vt), 0);
+	KUNIT_EXPECT_EQ(test, gh_rm_stat(vt->f->rm, GH_RM_STAT_LOST_VMIDS), 1);
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_RESET], 0);
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_DEALLOC_VMID], 0);
+}
+
+/* It says that the guest is to stop, and the guest runs on. */
+static void guest_that_does_not_stop(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+	vt->f->stop_stuck = true;
+	vm_close(vt, vm);
+	vm_settle(vt, vm);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_QUARANTINED);
+	KUNIT_EXPECT_EQ(test, vm_pinned(vt), COMPLETE_PAGES);
+	/* Asked once whether it has, and then not waited for again */
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_STOP], 1);
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_GET_STATE], 1);
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_RESET], 0);
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_RECLAIM], 0);
+	KUNIT_EXPECT_EQ(test, vt->f->illegal, 0);
+
+	fake_rm_no_faults(vt->f);
+	gh_vm_retry_quarantined(vt->mgr);
+	vm_settle(vt, vm);
+	vm_expect_gone(vt, vm);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_EXITED);
+}
+
+/* Two VMs in quarantine: the first runs, memory of the second was refused. */
+static void quarantine_two(struct vm_test *vt, struct vm *vms[2])
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		vms[i] = vm_new(vt);
+		KUNIT_EXPECT_EQ(vt->test, vm_add_mem(vt, vms[i], &spare_region), 0);
+		KUNIT_EXPECT_EQ(vt->test, vm_set_dtb(vt, vms[i], spare_region.gpa, 1), 0);
+		KUNIT_EXPECT_EQ(vt->test, vm_start(vt, vms[i]), 0);
+	}
+	fake_rm_fault(vt->f, FAKE_RM_STOP, 0, 1, FAKE_RM_LOST_REQUEST, 0);
+	fake_rm_fault(vt->f, FAKE_RM_RECLAIM, 0, FAKE_RM_ALWAYS, FAKE_RM_REFUSED, REFUSAL);
+	for (i = 0; i < 2; i++) {
+		vm_close(vt, vms[i]);
+		vm_settle(vt, vms[i]);
+		KUNIT_EXPECT_EQ(vt->test, gh_vm_state(vms[i]->ghvm), GH_VM_QUARANTINED);
+	}
+	fake_rm_no_faults(vt->f);
+}
+
+/* A VM that does not move, or goes in circles, does not keep the others in. */
+static void quarantine_with_a_stuck_vm(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vms[2];
+	int circles;
+
+	for (circles = 0; circles < 2; circles++) {
+		quarantine_two(vt, vms);
+		if (circles)
+			fake_rm_fault(vt->f, FAKE_RM_RESET, 0, FAKE_RM_ALWAYS, FAKE_RM_REFUSED,
+				      REFUSAL);
+		else
+			vt->f->stop_stuck = true;
+		gh_vm_retry_quarantined(vt->mgr);
+		vm_settle(vt, vms[0]);
+		KUNIT_EXPECT_EQ(test, gh_vm_state(vms[0]->ghvm), GH_VM_QUARANTINED);
+		vm_settle(vt, vms[1]);
+		vm_expect_gone(vt, vms[1]);
+
+		fake_rm_no_faults(vt->f);
+		gh_vm_retry_quarantined(vt->mgr);
+		vm_settle(vt, vms[0]);
+		vm_expect_gone(vt, vms[0]);
+	}
+}
+
+/* One about which nothing is answered costs a deadline, and is asked about last then. */
+static void quarantine_with_silence_about_one(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vms[2];
+
+	quarantine_two(vt, vms);
+	fake_rm_fault(vt->f, FAKE_RM_STOP, 0, FAKE_RM_ALWAYS, FAKE_RM_LOST_REQUEST, 0);
+	gh_vm_retry_quarantined(vt->mgr);
+	vm_settle(vt, vms[0]);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vms[0]->ghvm), GH_VM_QUARANTINED);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vms[1]->ghvm), GH_VM_QUARANTINED);
+
+	gh_vm_retry_quarantined(vt->mgr);
+	vm_settle(vt, vms[0]);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vms[0]->ghvm), GH_VM_QUARANTINED);
+	vm_settle(vt, vms[1]);
+	vm_expect_gone(vt, vms[1]);
 }
 
 /* The reset takes longer than anybody waits for it. */
@@ -1531,13 +1923,24 @@ static struct kunit_case vm_mgr_state_cases[] = {
 	KUNIT_CASE(close_while_starting),
 	KUNIT_CASE(close_waits),
 	KUNIT_CASE(close_is_killable),
+	KUNIT_CASE_SLOW(close_that_no_signal_ends_ends_by_itself),
+	KUNIT_CASE(close_by_who_exits_waits_a_while),
+	KUNIT_CASE(who_is_killed_does_not_wait_for_a_lock),
 	KUNIT_CASE(start_needs),
 	KUNIT_CASE(dtb_window_is_rounded),
 	KUNIT_CASE(wrong_ioctls),
+	KUNIT_CASE(fdinfo),
+	KUNIT_CASE(device_file),
+	KUNIT_CASE(device_file_after_removal),
 	KUNIT_CASE(quarantine),
 	KUNIT_CASE(quarantine_of_part),
 	KUNIT_CASE(quarantine_is_not_a_queue),
 	KUNIT_CASE(quarantine_gives_up),
+	KUNIT_CASE(retry_during_retry),
+	KUNIT_CASE(vmid_of_refused_image_is_counted_once),
+	KUNIT_CASE(guest_that_does_not_stop),
+	KUNIT_CASE(quarantine_with_a_stuck_vm),
+	KUNIT_CASE(quarantine_with_silence_about_one),
 	KUNIT_CASE(slow_reset),
 	KUNIT_CASE(reset_told_too_early),
 	KUNIT_CASE(late_answer_before_close),
