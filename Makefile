@@ -239,7 +239,8 @@ suite-production:
 	@$(boot) selftest --name production --timeout 900 --log $(log)/boot-production.log
 
 suite-debug:
-	@$(boot) policy --name debug --policy debug --log $(log)/boot-debug.log
+	@$(boot) policy --name debug --policy debug --append hyp.node=binding \
+		--log $(log)/boot-debug.log
 
 suite-lost:
 	@$(boot) lost --log $(log)/boot-lost.log
@@ -263,7 +264,7 @@ cov-share := -device virtio-9p-device,fsdev=gcov,mount_tag=gcov -fsdev \
 	local,id=gcov,security_model=mapped-xattr
 coverage-boots := kunit selftest policy lost
 cov-args-kunit := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:'
-cov-args-policy := --policy debug
+cov-args-policy := --policy debug --append hyp.node=binding
 coverage-suites:
 	@$(lab)/check.py image $(coverage-boots:%=coverage-%:image) coverage
 	@echo "the report: $(cov:$(CURDIR)/%=%)/report/index.html, coverage.txt"

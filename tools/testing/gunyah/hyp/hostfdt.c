@@ -69,6 +69,11 @@ static void read_options(const char *args)
 	for (; p && *p >= '0' && *p <= '9'; p++)
 		config.seed = config.seed * 10 + *p - '0';
 
+	p = option(args, "hyp.node=");
+	config.plain_node = p && is_word(p, "binding");
+	if (p && !config.plain_node)
+		panic("hyp.node= must be binding");
+
 	p = option(args, "hyp.verbose=");
 	config.verbose = p && is_word(p, "1");
 }
@@ -163,8 +168,9 @@ static void hide_pci(void *fdt)
 }
 
 /*
- * As the public resource manager writes it, with one difference: the interrupts
- * are not SPI 928 and 929, which QEMU's distributor does not have (see gic.c).
+ * As the public resource manager writes it, or as little as the binding asks for, with
+ * one difference: the interrupts are not SPI 928 and 929, which QEMU's distributor does
+ * not have (see gic.c).
  */
 static void add_hypervisor(void *fdt)
 {
@@ -177,17 +183,26 @@ static void add_hypervisor(void *fdt)
 	int hyp, node;
 
 	hyp = check(fdt_add_subnode(fdt, 0, "hypervisor"), "hypervisor");
-	set_strings(fdt, hyp, "compatible",
-		    "qcom,gunyah-hypervisor-1.0\0qcom,gunyah-hypervisor\0simple-bus");
 	set_u32(fdt, hyp, "#address-cells", 2);
 	set_u32(fdt, hyp, "#size-cells", 0);
+	if (config.plain_node)
+		set_strings(fdt, hyp, "compatible", "gunyah-hypervisor");
+	else
+		set_strings(fdt, hyp, "compatible",
+			    "qcom,gunyah-hypervisor-1.0\0qcom,gunyah-hypervisor\0simple-bus");
 
-	format(name, sizeof(name), "qcom,resource-manager-rpc@%016lx", config.tx_cap);
+	format(name, sizeof(name), "%s@%016lx", config.plain_node ? "gunyah-resource-mgr" :
+	       "qcom,resource-manager-rpc", config.tx_cap);
 	node = check(fdt_add_subnode(fdt, hyp, name), name);
-	set_strings(fdt, node, "compatible",
-		    "gunyah-resource-manager\0qcom,resource-manager-1-0\0qcom,resource-manager");
 	check(fdt_setprop(fdt, node, "reg", caps, sizeof(caps)), "reg");
 	check(fdt_setprop(fdt, node, "interrupts", irqs, sizeof(irqs)), "interrupts");
+	if (config.plain_node) {
+		set_strings(fdt, node, "compatible", "gunyah-resource-manager");
+		return;
+	}
+
+	set_strings(fdt, node, "compatible",
+		    "gunyah-resource-manager\0qcom,resource-manager-1-0\0qcom,resource-manager");
 	set_flag(fdt, node, "qcom,is-full-duplex");
 	set_u32(fdt, node, "qcom,tx-message-size", RM_PACKET_SIZE);
 	set_u32(fdt, node, "qcom,rx-message-size", RM_PACKET_SIZE);

@@ -30,6 +30,7 @@ u32 guest_run(u64 x[31]);
 struct hyp_config {
 	enum rm_policy policy;
 	u64 seed;			/* 0: of the time */
+	bool plain_node;		/* describe ourselves with what the binding has only */
 	bool verbose;			/* say on the console what happens to guests */
 	u32 cpus;			/* CPU n has affinity n; the last one is hidden */
 	u64 ram_end;			/* of the host's RAM, which starts at HOST_ENTRY */
