@@ -166,11 +166,12 @@ class Lab:
             new.write(source)
         os.replace(path + ".new", path)
 
-    def command(self, name, *command):
+    def command(self, name, *command, **env):
         """Return whether a command succeeds; what it prints goes to the log."""
         with open(os.path.join(self.log, name + ".log"), "wb") as log:
             return not subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log,
-                                      stderr=subprocess.STDOUT, check=False).returncode
+                                      stderr=subprocess.STDOUT, check=False,
+                                      env=dict(os.environ, **env)).returncode
 
     def configure(self):
         return self.command("config", os.path.join(self.tree, "tools/testing/kunit/kunit.py"),
@@ -178,9 +179,10 @@ class Lab:
                             os.path.join(ROOT, "drivers/virt/gunyah/.kunitconfig"),
                             "--make_options", "CC=" + self.args.cc)
 
-    def build(self, name):
+    def build(self, name, **env):
         return self.command(name, "make", "-s", "-j%d" % self.args.jobs, "-C", self.tree,
-                            "O=" + self.build_dir, "ARCH=um", "CC=" + self.args.cc, "linux")
+                            "O=" + self.build_dir, "ARCH=um", "CC=" + self.args.cc, "linux",
+                            **env)
 
     def test(self, name):
         """Return what shows that there is a fault, None if nothing does."""
@@ -247,7 +249,9 @@ class Lab:
         log = re.sub(r"\W+", "-", fault.name)
         self.write(fault.file, fault.apply(self.sources[fault.file]))
         try:
-            if not self.build(log):
+            # If this is interrupted a compiler may see the source change under it:
+            # what comes of that must not be kept for others.
+            if not self.build(log, CCACHE_DISABLE="1"):
                 return "not built", "see %s" % os.path.join(self.log, log + ".log")
             found = self.test(log)
         finally:
