@@ -4,6 +4,8 @@
  * told to be one; everywhere else this skips. What becomes of each fault at each call
  * is in fault_table_test.
  */
+#include <sys/syscall.h>
+
 #include "gunyah_test.h"
 
 /* A deadline that can be waited for */
@@ -73,17 +75,45 @@ GUNYAH_TEST(unstoppable)
 	recovers(_metadata, self);
 }
 
-/* A process that waits for an answer can be killed, and does not linger */
-static void killed_while(struct __test_metadata *_metadata, FIXTURE_DATA(gunyah) *self,
-			 uint32_t msg)
+/* Holds the answer to @msg back until rules are cleared, or all waits have failed */
+static void hold(struct __test_metadata *_metadata, uint32_t msg)
 {
-	struct guest *g = &self->guest;
-	pid_t pid, ended;
-	uint64_t end;
+	ASSERT_EQ(0, set_call_timeout(2 * EVENT_MS));
+	ASSERT_TRUE(fault_add(msg, GH_LAB_FAULT_DELAY, 2 * EVENT_MS, 0, 1));
+}
+
+/* Waits for a process that has to end before the call does. Returns its status. */
+static int ends_alone(struct __test_metadata *_metadata, pid_t pid)
+{
+	uint64_t end = now_ms() + EVENT_MS;
+	pid_t ended;
 	int status;
 
-	ASSERT_EQ(0, set_call_timeout(20000));
-	ASSERT_TRUE(fault_add(msg, GH_LAB_FAULT_IGNORE, 0, 0, 1));
+	do {
+		ended = waitpid(pid, &status, WNOHANG);
+		if (!ended)
+			sleep_ms(10);
+	} while (!ended && now_ms() < end);
+	EXPECT_EQ(pid, ended) {
+		TH_LOG("the process waits for an answer");
+		waitpid(pid, &status, 0);
+	}
+	return status;
+}
+
+/*
+ * A process that waits for an answer in the system call @nr can be killed, and does
+ * not linger
+ */
+static void killed_while(struct __test_metadata *_metadata, FIXTURE_DATA(gunyah) *self,
+			 uint32_t msg, long nr)
+{
+	struct guest *g = &self->guest;
+	uint64_t end;
+	int status;
+	pid_t pid;
+
+	hold(_metadata, msg);
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid) {
@@ -96,22 +126,9 @@ static void killed_while(struct __test_metadata *_metadata, FIXTURE_DATA(gunyah)
 	while (!ctl_read(GH_LAB_CTL_FAULT_HITS) && now_ms() < end)
 		sleep_ms(10);
 	EXPECT_EQ(1, ctl_read(GH_LAB_CTL_FAULT_HITS));
-	/* Should it not sleep yet, then less is tested, and this passes all the same */
-	sleep_ms(100);
+	EXPECT_TRUE(asleep_in(pid, nr));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
-
-	/* Well below the deadline of the call */
-	end = now_ms() + 5000;
-	do {
-		ended = waitpid(pid, &status, WNOHANG);
-		if (!ended)
-			sleep_ms(10);
-	} while (!ended && now_ms() < end);
-	EXPECT_EQ(pid, ended) {
-		TH_LOG("still there 5 s after SIGKILL");
-		waitpid(pid, &status, 0);
-	}
-	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_TRUE(WIFSIGNALED(ends_alone(_metadata, pid)));
 
 	/* The kernel goes on without the process until everything is back */
 	recovers(_metadata, self);
@@ -120,13 +137,31 @@ static void killed_while(struct __test_metadata *_metadata, FIXTURE_DATA(gunyah)
 GUNYAH_TEST(killed_in_start)
 {
 	SKIP_WITHOUT_CONTROL();
-	killed_while(_metadata, self, RM_VM_START);
+	killed_while(_metadata, self, RM_VM_START, SYS_ioctl);
 }
 
 GUNYAH_TEST(killed_in_close)
 {
 	SKIP_WITHOUT_CONTROL();
-	killed_while(_metadata, self, RM_VM_STOP);
+	killed_while(_metadata, self, RM_VM_STOP, SYS_close);
+}
+
+/* Nor does one linger that leaves it to its exit to close the VM: no signal reaches it */
+GUNYAH_TEST(exit_in_silence)
+{
+	struct guest *g = &self->guest;
+	pid_t pid;
+
+	SKIP_WITHOUT_CONTROL();
+	hold(_metadata, RM_VM_STOP);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		_exit(guest_run(g, self->dev, "spin", 0) ? 1 : 0);
+	EXPECT_EQ(0, ends_alone(_metadata, pid));
+	EXPECT_EQ(1, ctl_read(GH_LAB_CTL_FAULT_HITS));
+	EXPECT_EQ(self->before.vmids + 1, ctl_read(GH_LAB_CTL_VMIDS));
+	recovers(_metadata, self);
 }
 
 /* Nothing tells that the guest has ended. Closing it works all the same. */

@@ -43,6 +43,7 @@ struct fault_outcome {
 	struct resources kept;		/* after close, more than before */
 	struct resources left;		/* after the rules were cleared, more than before */
 	struct resources lost;		/* after the next guest, more than before */
+	bool splat;			/* the kernel complained: nothing excuses that */
 	char wrong[160];		/* empty, or what must not be */
 };
 
@@ -53,8 +54,8 @@ struct fault_outcome {
 int fault_calibrate(int gunyah);
 /* The deadline in milliseconds */
 unsigned int fault_deadline(void);
-/* The machine turned out to be slower */
-void fault_double_deadline(void);
+/* Another one: the machine turned out to be slower, or what was seen with it is wanted again */
+void fault_set_deadline(unsigned int ms);
 /* Runs the script, and after it a guest without faults */
 void fault_run(int gunyah, const struct fault_script *script, struct fault_outcome *outcome);
 /* Is nothing of it left over? */

@@ -59,26 +59,46 @@ static int load_payload(const char *name, void **data, size_t *size)
 	return gh_read_file(path, data, size);
 }
 
-int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image)
+int guest_load(struct guest *g, const char *payload)
 {
 	static const struct gh_shm shm[] = {
 		{ GH_CONSOLE_LABEL, GH_CONSOLE_BASE },
 		{ TEST_PAGE_LABEL, TEST_PAGE_BASE },
 	};
-	struct gh_dtb_options options = {
-		.base = GH_GUEST_BASE,
-		.shm = shm,
-		.n_shm = sizeof(shm) / sizeof(shm[0]),
-	};
-	size_t round = page_size() - 1, size;
+	/* wfi, and back to it */
+	static const uint32_t loop[] = { 0xd503207f, 0x17ffffff };
+	struct gh_dtb_options options = { .base = GH_GUEST_BASE };
+	size_t size;
 	void *data;
 	int err;
 
-	memset(g, 0, sizeof(*g));
-	err = load_payload(payload, &data, &size);
-	if (err)
-		return err;
+	if (payload) {
+		err = load_payload(payload, &data, &size);
+		if (err)
+			return err;
+		memcpy(g->image.addr, data, size);
+		free(data);
+	} else {
+		memcpy(g->image.addr, loop, sizeof(loop));
+	}
+	if (g->page) {
+		options.shm = shm;
+		options.n_shm = sizeof(shm) / sizeof(shm[0]);
+		gh_console_init(&g->console, g->console_mem.addr);
+		memset(g->page_mem.addr, 0, g->page_mem.size);
+	}
+	g->text_len = 0;
+	g->dtb_space = gh_dtb_space(0);
+	g->dtb_offset = g->image.size - g->dtb_space;
+	return gh_dtb_build(g->image.addr + g->dtb_offset, g->dtb_space, &options);
+}
 
+int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image)
+{
+	size_t round = page_size() - 1;
+	int err = 0;
+
+	memset(g, 0, sizeof(*g));
 	if (image)
 		g->image = *image;
 	else
@@ -88,42 +108,15 @@ int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image
 	if (!err)
 		err = gh_mem_alloc(&g->page_mem, "page", page_size());
 	if (err)
-		goto out;
-
-	gh_console_init(&g->console, g->console_mem.addr);
+		return err;
 	g->page = (struct test_page *)g->page_mem.addr;
-	memcpy(g->image.addr, data, size);
-	g->dtb_space = gh_dtb_space(0);
-	g->dtb_offset = g->image.size - g->dtb_space;
-	err = gh_dtb_build(g->image.addr + g->dtb_offset, g->dtb_space, &options);
-out:
-	free(data);
-	return err;
+	return guest_load(g, payload);
 }
 
 int guest_alloc_bare(struct guest *g, const char *payload)
 {
-	static const uint32_t loop = 0x14000000;	/* b . */
-	struct gh_dtb_options options = { .base = GH_GUEST_BASE };
-	size_t size;
-	void *data;
-	int err;
-
 	memset(g, 0, sizeof(*g));
-	err = gh_mem_alloc(&g->image, "image", SMALL_IMAGE);
-	if (err)
-		return err;
-	memcpy(g->image.addr, &loop, sizeof(loop));
-	if (payload) {
-		err = load_payload(payload, &data, &size);
-		if (err)
-			return err;
-		memcpy(g->image.addr, data, size);
-		free(data);
-	}
-	g->dtb_space = gh_dtb_space(0);
-	g->dtb_offset = g->image.size - g->dtb_space;
-	return gh_dtb_build(g->image.addr + g->dtb_offset, g->dtb_space, &options);
+	return gh_mem_alloc(&g->image, "image", SMALL_IMAGE) ?: guest_load(g, payload);
 }
 
 int guest_setup(struct guest *g, int gunyah, unsigned int flags)
@@ -217,6 +210,21 @@ int guest_cycle(struct guest *g, int gunyah, const char *payload, struct gh_vm_e
 		err = gh_exit_info(g->vm, info);
 	guest_free(g);
 	return err;
+}
+
+bool asleep_in(pid_t tid, long nr)
+{
+	uint64_t end = now_ms() + EVENT_MS;
+	char path[64], text[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	/* "running" unless the thread sleeps; nobody is told when it begins to */
+	while (read_text(path, text, sizeof(text)) || text[0] == 'r' || atol(text) != nr) {
+		if (now_ms() > end)
+			return false;
+		sleep_ms(1);
+	}
+	return true;
 }
 
 int vm_events(int vm)

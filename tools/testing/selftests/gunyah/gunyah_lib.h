@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "gh_guest.h"
 #include "lab_ctl.h"
@@ -13,7 +14,8 @@
 
 /* Limit of every wait for an event; slow debug kernels under emulation fit in */
 #define EVENT_MS	60000
-#define IMAGE_SIZE	0x200000
+/* Each page costs time with a debug kernel */
+#define IMAGE_SIZE	0x80000
 #define SMALL_IMAGE	0x40000
 #define RWX		(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC)
 #define RW		(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE)
@@ -49,9 +51,11 @@ enum guest_flags {
 int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image);
 /*
  * Image memory only, as small as it can be: quick, and one parcel. @payload: one that
- * uses no memory beside its own, or NULL for an endless loop.
+ * uses no memory beside its own, or NULL for one that waits for ever.
  */
 int guest_alloc_bare(struct guest *g, const char *payload);
+/* Payload and devicetree into the memory that another guest has had */
+int guest_load(struct guest *g, const char *payload);
 /* Creates the VM and tells it everything up to START */
 int guest_setup(struct guest *g, int gunyah, unsigned int flags);
 /* guest_alloc() of the usual size, guest_setup() and GH_VM_START */
@@ -65,6 +69,12 @@ void guest_close(struct guest *g);
 void guest_free(struct guest *g);
 /* guest_run(), guest_wait(), exit information into @info, guest_free() */
 int guest_cycle(struct guest *g, int gunyah, const char *payload, struct gh_vm_exit_info *info);
+
+/*
+ * Waits until a thread sleeps in a system call, of which the number is @nr. False if
+ * it does not within EVENT_MS.
+ */
+bool asleep_in(pid_t tid, long nr);
 
 /* Events of a VM file right now */
 int vm_events(int vm);

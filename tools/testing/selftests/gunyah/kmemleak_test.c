@@ -13,7 +13,10 @@
 
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 
-/* Something younger may be on its way from one place to another. */
+/*
+ * kmemleak does not report what is younger than 5 s: it may be on its way from one
+ * place to another. So this has to wait for time to pass, there is no event.
+ */
 #define MIN_AGE		6
 
 static int scan(void)

@@ -336,7 +336,7 @@ TEST_F_TIMEOUT(pin, matrix, TEST_LIMIT)
 				memset(a.addr, 0x3c, a.size);
 			first = a.addr[0];
 			last = a.addr[a.size - 1];
-			ASSERT_EQ(0, guest_alloc(g, "spin", NULL));
+			ASSERT_EQ(0, guest_alloc_bare(g, NULL));
 			ASSERT_EQ(0, guest_setup(g, self->dev, 0));
 			EXPECT_EQ(0, gh_set_region(g->vm, MORE_LABEL, flags, MORE_GPA, a.size,
 						   a.addr));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* poll() and GH_VM_GET_EXIT_INFO over the life of a VM */
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 
 #include "gunyah_test.h"
 
@@ -47,8 +48,7 @@ GUNYAH_TEST(wakes)
 	if (!pid)
 		_exit(poll(&fd, 1, EVENT_MS) == 1 && fd.revents == POLLHUP ? 0 : 1);
 
-	/* Long enough for the child to sleep; if not, it tests less and still passes */
-	sleep_ms(50);
+	EXPECT_TRUE(asleep_in(pid, SYS_ppoll));
 	g->page->stop = 1;
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);

@@ -5,6 +5,7 @@
  * hangs, and that all is back, is not.
  */
 #include <pthread.h>
+#include <sys/syscall.h>
 
 #include "gunyah_test.h"
 
@@ -154,6 +155,7 @@ static pid_t begin_storm(void)
 	sigaction(SIGUSR2, &action, NULL);
 	pid = fork();
 	if (!pid) {
+		/* With no pause at all the threads would get nowhere */
 		while (getppid() == parent && !kill(parent, SIGUSR1) && !kill(parent, SIGUSR2))
 			usleep(200);
 		_exit(0);
@@ -315,12 +317,28 @@ GUNYAH_TEST(unbind)
 	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
 }
 
+struct unbinder {
+	pid_t tid;
+	bool waited;
+};
+
+/* Holds the answer back until the one who unbinds waits as well */
+static void *let_go(void *arg)
+{
+	struct unbinder *u = arg;
+
+	u->waited = asleep_in(u->tid, SYS_write);
+	fault_clear();
+	return NULL;
+}
+
 /* The device goes while a start waits for an answer, which then comes */
 GUNYAH_TEST(unbind_in_start)
 {
 	static const uint32_t calls[] = { RM_VM_ALLOCATE, RM_MEM_LEND, RM_VM_INIT, RM_VM_START };
+	struct unbinder unbinder = { .tid = syscall(SYS_gettid) };
 	struct guest *g = &self->guest;
-	pthread_t thread;
+	pthread_t thread, other;
 	struct race r = { };
 	uint64_t end;
 	size_t i;
@@ -329,7 +347,7 @@ GUNYAH_TEST(unbind_in_start)
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
 		ASSERT_EQ(0, guest_alloc(g, "spin", NULL));
 		ASSERT_EQ(0, guest_setup(g, self->dev, 0));
-		ASSERT_TRUE(fault_add(calls[i], GH_LAB_FAULT_DELAY, 300, 0, 1));
+		ASSERT_TRUE(fault_add(calls[i], GH_LAB_FAULT_DELAY, EVENT_MS, 0, 1));
 		r.vm = g->vm;
 		r.stop = true;
 		ASSERT_EQ(0, pthread_barrier_init(&r.begin, NULL, 1));
@@ -338,7 +356,10 @@ GUNYAH_TEST(unbind_in_start)
 		end = now_ms() + EVENT_MS;
 		while (!ctl_read(GH_LAB_CTL_FAULT_HITS) && now_ms() < end)
 			sleep_ms(1);
+		ASSERT_EQ(0, pthread_create(&other, NULL, let_go, &unbinder));
 		EXPECT_EQ(0, driver_unbind());
+		ASSERT_EQ(0, pthread_join(other, NULL));
+		EXPECT_TRUE(unbinder.waited);
 		/* By now the VM has ended, one way or the other */
 		EXPECT_TRUE(can_read(g->image.addr));
 		EXPECT_EQ(self->before.vmids, ctl_read(GH_LAB_CTL_VMIDS));
@@ -350,7 +371,6 @@ GUNYAH_TEST(unbind_in_start)
 			TH_LOG("%s gives %d", r.odd_call, r.odd_answer);
 		}
 		guest_free(g);
-		fault_clear();
 		close(self->dev);
 		EXPECT_EQ(0, driver_bind());
 		self->dev = open_soon();

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Guests while random rules are in force: random_test [-n GUESTS] [-s SEED]
+ * Guests while random rules are in force:
+ *
+ *   random_test [-n GUESTS] [-s SEED] [-f FIRST] [-d DEADLINE]
+ *
+ * What happens to a guest depends on the seed, its number and the deadline of calls, not
+ * on the guests before it. For one that fails it is printed how to run it again alone.
  *
  * Nothing particular is expected of any of them, but what always has to hold: no call
  * hangs, what the resource manager has is in quarantine, and after the next guest
@@ -21,8 +26,10 @@
 
 /* Seconds that one may take, whatever the machine is like */
 #define CASE_LIMIT	300
+/* With longer deadlines, if the machine was too slow for a short one */
+#define ATTEMPTS	3
 
-static uint64_t state;
+static uint64_t seed = 1, state;
 
 /* xorshift64*: the same numbers everywhere */
 static uint32_t any(uint32_t n)
@@ -31,6 +38,19 @@ static uint32_t any(uint32_t n)
 	state ^= state << 25;
 	state ^= state >> 27;
 	return (state * 0x2545f4914f6cdd1dULL >> 32) % n;
+}
+
+/* splitmix64 of the seed and a guest's number: neighbours have nothing in common */
+static void begin(unsigned int number)
+{
+	uint64_t z = seed + (number + 1) * 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	state = z ^ z >> 31;
+	/* A state that the generator never leaves */
+	if (!state)
+		state = 1;
 }
 
 /* A call, and what can happen to it without a loss for good */
@@ -131,6 +151,8 @@ static void print_script(const char *what, unsigned int i, const struct fault_sc
 		ksft_print_msg("    message %08x, action %u, argument %#x, skip %u, count %d\n",
 			       s->rules[r].msg, s->rules[r].action, s->rules[r].arg,
 			       s->rules[r].skip, (int)s->rules[r].count);
+	ksft_print_msg("    alone: random_test -s %llu -f %u -n 1 -d %u\n",
+		       (unsigned long long)seed, i, fault_deadline());
 }
 
 static void on_alarm(int sig)
@@ -144,36 +166,59 @@ static void on_alarm(int sig)
 }
 
 /* That the faults do something */
-static unsigned int hits, not_started, kept;
+static unsigned int hits, not_started, kept, repeated;
+/* In attempts that do not count */
+static struct resources forgiven;
+
+static void any_script(struct fault_script *s, unsigned int i)
+{
+	static const char *const payloads[] = { "spin", "wait", "hello", "reset", "abort" };
+	unsigned int payload, r;
+
+	begin(i);
+	memset(s, 0, sizeof(*s));
+	s->held = true;
+	payload = any(ARRAY_LEN(payloads));
+	s->payload = payloads[payload];
+	s->fragmented = !any(8);
+	s->n_rules = 1 + any(FAULT_MAX_RULES - 1) * any(2);
+	for (r = 0; r < s->n_rules; r++)
+		s->rules[r] = any_rule();
+	/* It can be awaited where something tells of it */
+	s->await_end = payload > 1 && any(2);
+	for (r = 0; r < s->n_rules; r++) {
+		if (s->rules[r].msg == RM_VM_EXITED || s->rules[r].msg == RM_VM_STATUS)
+			s->await_end = false;
+	}
+}
 
 static bool run_one(int gunyah, unsigned int i)
 {
-	static const char *const payloads[] = { "spin", "hello", "reset", "abort" };
-	struct fault_script script = { .held = true };
+	struct fault_script script;
 	struct fault_outcome o;
-	unsigned int payload = any(ARRAY_LEN(payloads));
+	unsigned int attempt;
 
-	script.payload = payloads[payload];
-	script.fragmented = !any(8);
-	script.n_rules = 1 + any(FAULT_MAX_RULES - 1) * any(2);
-	for (unsigned int r = 0; r < script.n_rules; r++)
-		script.rules[r] = any_rule();
-	/* It can be awaited where something tells of it */
-	script.await_end = payload && any(2);
-	for (unsigned int r = 0; r < script.n_rules; r++) {
-		if (script.rules[r].msg == RM_VM_EXITED || script.rules[r].msg == RM_VM_STATUS)
-			script.await_end = false;
+	for (attempt = 1;; attempt++) {
+		any_script(&script, i);
+		alarm(CASE_LIMIT);
+		fault_run(gunyah, &script, &o);
+		alarm(0);
+		if (!o.wrong[0] && !resources_none(&o.lost))
+			snprintf(o.wrong, sizeof(o.wrong),
+				 "not everything is back: %ld VMIDs, %ld regions", o.lost.vmids,
+				 o.lost.listed);
+
+		/* An answer that no rule made late was too late for the short deadline */
+		if (!o.wrong[0] || o.splat || o.strays <= (long)o.hits || attempt == ATTEMPTS)
+			break;
+		resources_add(&forgiven, &o.lost);
+		fault_set_deadline(2 * fault_deadline());
+		repeated++;
 	}
 
-	alarm(CASE_LIMIT);
-	fault_run(gunyah, &script, &o);
-	alarm(0);
 	hits += o.hits;
 	not_started += o.start != 0;
 	kept += !resources_none(&o.kept);
-	if (!o.wrong[0] && !resources_none(&o.lost))
-		snprintf(o.wrong, sizeof(o.wrong), "not everything is back: %ld VMIDs, %ld regions",
-			 o.lost.vmids, o.lost.listed);
 	if (o.wrong[0]) {
 		print_script("FAILED", i, &script, &o);
 		return false;
@@ -183,20 +228,24 @@ static bool run_one(int gunyah, unsigned int i)
 
 int main(int argc, char **argv)
 {
-	unsigned int n = 40, i, failed = 0;
+	unsigned int n = 40, first = 0, deadline = 0, i, failed = 0;
 	struct resources before, more;
-	uint64_t seed = 1, start;
+	uint64_t start;
 	int gunyah, opt, err;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	ksft_print_header();
-	while ((opt = getopt(argc, argv, "n:s:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:f:d:")) != -1) {
 		if (opt == 'n')
 			n = strtoul(optarg, NULL, 0);
 		else if (opt == 's')
 			seed = strtoull(optarg, NULL, 0);
+		else if (opt == 'f')
+			first = strtoul(optarg, NULL, 0);
+		else if (opt == 'd')
+			deadline = strtoul(optarg, NULL, 0);
 		else
-			ksft_exit_fail_msg("usage: random_test [-n GUESTS] [-s SEED]\n");
+			ksft_exit_fail_msg("usage: random_test [-n GUESTS] [-s SEED] [-f FIRST] [-d DEADLINE]\n");
 	}
 	gunyah = gh_open();
 	if (gunyah == -ENOENT)
@@ -207,28 +256,30 @@ int main(int argc, char **argv)
 		ksft_exit_skip("needs the test hypervisor's control page\n");
 
 	ksft_set_plan(2);
-	/* 0 is a state that the generator never leaves */
-	state = seed * 2 + 1;
-	ksft_print_msg("%u guests, seed %llu\n", n, (unsigned long long)seed);
+	ksft_print_msg("%u guests from number %u on, seed %llu\n", n, first,
+		       (unsigned long long)seed);
 	signal(SIGALRM, on_alarm);
 	err = fault_calibrate(gunyah);
 	if (err)
 		ksft_exit_fail_msg("without faults: %s\n", strerror(-err));
+	if (deadline)
+		fault_set_deadline(deadline);
 	ksft_print_msg("deadline of calls: %u ms\n", fault_deadline());
 	resources_read(&before);
 
 	start = now_ms();
-	for (i = 0; i < n; i++) {
-		if (!run_one(gunyah, i))
+	for (i = 1; i <= n; i++) {
+		if (!run_one(gunyah, first + i - 1))
 			failed++;
-		if (i % 100 == 99)
-			ksft_print_msg("%u guests, %u failed, %llu s\n", i + 1, failed,
-				       (unsigned long long)(now_ms() - start) / 1000);
+		if (i % 100 == 0 || i == n)
+			ksft_print_msg("%u guests, %u failed, %llu ms each\n", i, failed,
+				       (unsigned long long)(now_ms() - start) / i);
 	}
-	ksft_print_msg("%u messages met a rule, %u guests did not start, of %u something was kept\n",
-		       hits, not_started, kept);
-	ksft_test_result(!failed, "%u guests with random faults\n", n);
+	ksft_print_msg("%u messages met a rule, %u guests did not start, of %u something was kept, %u repeated\n",
+		       hits, not_started, kept, repeated);
+	/* A few guests may happen to meet none */
+	ksft_test_result(!failed && (hits || n < 10), "%u guests with random faults\n", n);
 	resources_more(&before, &more);
-	ksft_test_result(resources_none(&more), "everything is back\n");
+	ksft_test_result(!memcmp(&more, &forgiven, sizeof(more)), "everything is back\n");
 	ksft_finished();
 }

@@ -98,10 +98,30 @@ FIXTURE_TEARDOWN(reload)
 
 #define RELOAD_TEST(name)	TEST_F_TIMEOUT(reload, name, TEST_LIMIT)
 
+/* All of them, and the device again behind them */
+static void reload(struct __test_metadata *_metadata, FIXTURE_DATA(reload) *self)
+{
+	int i;
+
+	for (i = N_MODULES - 1; i >= 0; i--) {
+		ASSERT_EQ(0, unload_soon(i)) {
+			TH_LOG("unload %s", modules[i].name);
+		}
+	}
+	EXPECT_EQ(-ENOENT, gh_open());
+	for (i = 0; i < N_MODULES; i++) {
+		ASSERT_EQ(0, load(i)) {
+			TH_LOG("load %s", modules[i].name);
+		}
+	}
+	self->dev = open_soon();
+	ASSERT_LE(0, self->dev);
+}
+
 RELOAD_TEST(between_guests)
 {
 	struct gh_vm_exit_info info;
-	int i, round;
+	int round;
 
 	if (!self->can_load)
 		SKIP(return, "the drivers are not modules, or their files are not here");
@@ -109,19 +129,7 @@ RELOAD_TEST(between_guests)
 		ASSERT_EQ(0, guest_cycle(&self->guest, self->dev, "hello", &info));
 		EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
 		close(self->dev);
-		for (i = N_MODULES - 1; i >= 0; i--) {
-			ASSERT_EQ(0, unload_soon(i)) {
-				TH_LOG("unload %s", modules[i].name);
-			}
-		}
-		EXPECT_EQ(-ENOENT, gh_open());
-		for (i = 0; i < N_MODULES; i++) {
-			ASSERT_EQ(0, load(i)) {
-				TH_LOG("load %s", modules[i].name);
-			}
-		}
-		self->dev = open_soon();
-		ASSERT_LE(0, self->dev);
+		reload(_metadata, self);
 	}
 	ASSERT_EQ(0, guest_cycle(&self->guest, self->dev, "hello", &info));
 }
@@ -179,6 +187,33 @@ RELOAD_TEST(device_removed)
 	ASSERT_EQ(0, driver_bind());
 	self->dev = open_soon();
 	ASSERT_LE(0, self->dev);
+	ASSERT_EQ(0, guest_cycle(g, self->dev, "hello", &info));
+	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
+}
+
+/* Nor may the code go away while there are files of a device that has gone */
+RELOAD_TEST(removed_and_held)
+{
+	struct guest *g = &self->guest;
+	struct gh_vm_exit_info info;
+	int new_vm;
+
+	if (!self->can_load)
+		SKIP(return, "the drivers are not modules, or their files are not here");
+	new_vm = gh_create_vm(self->dev);
+	ASSERT_LE(0, new_vm);
+	ASSERT_EQ(0, guest_run(g, self->dev, "wait", 0));
+	ASSERT_EQ(0, driver_unbind());
+	EXPECT_EQ(-EAGAIN, unload(N_MODULES - 1));
+	close(self->dev);
+	EXPECT_EQ(-EAGAIN, unload(N_MODULES - 1));
+	guest_free(g);
+	EXPECT_EQ(-EAGAIN, unload(N_MODULES - 1));
+	/* What is left still leads to code that is there */
+	EXPECT_EQ(-ENODEV, gh_start(new_vm));
+	close(new_vm);
+
+	reload(_metadata, self);
 	ASSERT_EQ(0, guest_cycle(g, self->dev, "hello", &info));
 	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
 }
