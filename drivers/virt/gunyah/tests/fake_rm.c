@@ -550,8 +550,8 @@ static struct fake_rm_vm *fake_rm_vm_in(struct fake_rm_call *call, u16 vmid, uns
 	return vm;
 }
 
-static int fake_rm_do_configure(struct fake_rm *f, u16 vmid, u32 mem_handle, u64 dtb_offset,
-				u64 dtb_size)
+static int fake_rm_do_configure(struct fake_rm *f, u16 vmid, u32 mem_handle,
+				const struct fake_rm_image *image)
 {
 	struct fake_rm_parcel *parcel;
 
@@ -560,9 +560,12 @@ static int fake_rm_do_configure(struct fake_rm *f, u16 vmid, u32 mem_handle, u64
 			continue;
 
 		/* Refused here, it would cost a VMID: the driver has to check it itself. */
-		if (!dtb_size || dtb_offset % GH_RM_PAGE_SIZE || dtb_size % GH_RM_PAGE_SIZE ||
-		    dtb_offset > parcel->size || dtb_size > parcel->size - dtb_offset)
+		if (!image->dtb_size || image->dtb_offset % GH_RM_PAGE_SIZE ||
+		    image->dtb_size % GH_RM_PAGE_SIZE || image->dtb_offset > parcel->size ||
+		    image->dtb_size > parcel->size - image->dtb_offset)
 			fake_rm_die(f, FAKE_RM_CONFIGURE, "window is wrong");
+		f->image = *image;
+		f->image.label = parcel->label;
 		return 0;
 	}
 
@@ -574,6 +577,13 @@ static int fake_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_m
 				u32 mem_handle, u64 image_offset, u64 image_size, u64 dtb_offset,
 				u64 dtb_size)
 {
+	const struct fake_rm_image image = {
+		.auth = auth,
+		.image_offset = image_offset,
+		.image_size = image_size,
+		.dtb_offset = dtb_offset,
+		.dtb_size = dtb_size,
+	};
 	struct fake_rm_call call;
 	bool carry_out = fake_rm_enter(rm, FAKE_RM_CONFIGURE, &call);
 	struct fake_rm_vm *vm = fake_rm_vm_in(&call, vmid, BIT(GH_RM_VM_STATUS_LOAD));
@@ -582,7 +592,7 @@ static int fake_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_m
 		return fake_rm_leave(&call);
 
 	if (carry_out) {
-		call.ret = fake_rm_do_configure(call.f, vmid, mem_handle, dtb_offset, dtb_size);
+		call.ret = fake_rm_do_configure(call.f, vmid, mem_handle, &image);
 		vm->configured = true;
 		fake_rm_to_state(call.f, vmid, GH_RM_VM_STATUS_INIT);
 	} else if (call.outcome == FAKE_RM_FAILED) {

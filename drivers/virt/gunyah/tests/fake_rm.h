@@ -121,6 +121,24 @@ struct fake_rm_fault {
 };
 
 /**
+ * struct fake_rm_image - What a VM was last configured with
+ * @auth: how its image is checked
+ * @label: label of the parcel with the image
+ * @image_offset: where in the parcel the image is
+ * @image_size: its size
+ * @dtb_offset: where in the parcel the devicetree is
+ * @dtb_size: its size
+ */
+struct fake_rm_image {
+	enum gh_rm_vm_auth_mechanism auth;
+	u32 label;
+	u64 image_offset;
+	u64 image_size;
+	u64 dtb_offset;
+	u64 dtb_size;
+};
+
+/**
  * struct fake_rm - The resource manager
  * @test: fails if the driver does what it must not
  * @rm: what the driver knows of it
@@ -128,6 +146,7 @@ struct fake_rm_fault {
  * @lock: guards what follows
  * @vms: the VMs, from %FAKE_RM_FIRST_VMID on
  * @parcels: struct fake_rm_parcel
+ * @image: the image that was accepted last
  * @next_handle: handle of the next parcel
  * @faults: the script
  * @n_faults: number of @faults
@@ -170,6 +189,7 @@ struct fake_rm {
 	struct mutex lock;		/* see above */
 	struct fake_rm_vm vms[FAKE_RM_MAX_VMS];
 	struct list_head parcels;
+	struct fake_rm_image image;
 	u32 next_handle;
 	struct fake_rm_fault faults[FAKE_RM_MAX_FAULTS];
 	unsigned int n_faults;

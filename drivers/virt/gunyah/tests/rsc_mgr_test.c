@@ -1455,6 +1455,32 @@ static void call_is_answered_while_a_listener_takes_its_time(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, l->n, 1);
 }
 
+/* A guest ends when it ends, whatever somebody else is waiting for. */
+static void notification_is_delivered_while_a_call_waits(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct listener *l = listen(ft, 0x80);
+	const struct gh_rm_call call = { .id = ID };
+	DECLARE_COMPLETION_ONSTACK(arrived);
+	DECLARE_COMPLETION_ONSTACK(go_on);
+	struct fake_call *other;
+
+	l->arrived = &arrived;
+	l->go_on = &go_on;
+	complete(&go_on);
+	fake_transport_hold(ft, true);
+	other = fake_call_start(ft, &call);
+	KUNIT_EXPECT_TRUE(test, fake_thread_sleeps(other->thread));
+	notify_status(ft, 1, 0x80, 1);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&arrived, FAKE_PATIENCE), 0);
+	KUNIT_EXPECT_TRUE(test, fake_thread_sleeps(other->thread));
+
+	fake_transport_hold(ft, false);
+	KUNIT_EXPECT_EQ(test, fake_thread_wait(other->thread), 0);
+	gh_rm_flush_notifications(ft->rm);
+	KUNIT_EXPECT_EQ(test, l->n, 1);
+}
+
 static void shutdown_delivers_what_was_received(struct kunit *test)
 {
 	struct fake_transport *ft = fake_transport_create(test);
@@ -1479,6 +1505,7 @@ static struct kunit_case notification_cases[] = {
 	KUNIT_CASE(vm_has_one_listener),
 	KUNIT_CASE(listener_is_not_called_any_more_once_unlisten_returns),
 	KUNIT_CASE(call_is_answered_while_a_listener_takes_its_time),
+	KUNIT_CASE(notification_is_delivered_while_a_call_waits),
 	KUNIT_CASE(shutdown_delivers_what_was_received),
 	{}
 };

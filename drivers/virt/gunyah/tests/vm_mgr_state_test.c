@@ -21,6 +21,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/swait.h>
 #include <linux/uaccess.h>
@@ -937,6 +938,46 @@ static void stale_notifications(struct kunit *test)
 	}
 }
 
+/* It neither ends the guest that starts meanwhile nor keeps that one from being ended. */
+static void stale_notification_and_a_start(struct kunit *test)
+{
+	static const enum gh_rm_vm_status status[] = {
+		GH_RM_VM_STATUS_EXITED, GH_RM_VM_STATUS_RESETTING, GH_RM_VM_STATUS_RESET,
+	};
+	struct vm_test *vt = test->priv;
+	unsigned int i;
+
+	vt->lies = true;
+	for (i = 0; i < ARRAY_SIZE(status); i++) {
+		struct vm *vm = vm_new_complete(vt);
+		struct vm_thread *starter;
+
+		fake_rm_gate(vt->f, FAKE_RM_SHARE, false);
+		starter = vm_thread_start(vt, vm_start, vm);
+		fake_rm_wait_gate(vt->f);
+		fake_rm_notify_status(vt->f, vm->ghvm->vmid, status[i]);
+		fake_rm_flush(vt->f);
+		fake_rm_open_gate(vt->f);
+		KUNIT_EXPECT_EQ(test, vm_thread_wait(starter), 0);
+		/* No time is given to a VM_EXITED that might follow. */
+		flush_delayed_work(&vm->ghvm->exit_work);
+		KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_RUNNING);
+		KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, NULL), -EAGAIN);
+		KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), 0);
+
+		vm_close(vt, vm);
+		vm_settle(vt, vm);
+		vm_expect_gone(vt, vm);
+		KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_STOP], i + 1);
+		KUNIT_EXPECT_EQ(test, fake_rm_pages(vt->f), 0UL);
+		KUNIT_EXPECT_EQ(test, fake_rm_vms(vt->f), 0);
+		if (test->status == KUNIT_FAILURE) {
+			kunit_info(test, "status %d\n", status[i]);
+			break;
+		}
+	}
+}
+
 /* A guest that ended without anybody being told is found to have ended. */
 static void everything_lost(struct kunit *test)
 {
@@ -987,6 +1028,43 @@ static void concurrent_start(struct kunit *test)
 		vm_settle(vt, vm);
 		vm_expect_gone(vt, vm);
 	}
+}
+
+/* While one VM waits for the resource manager the others do what they do. */
+static void others_go_on(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *waiting = vm_new_complete(vt), *others[2];
+	struct vm_thread *starter;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		others[i] = vm_new(vt);
+	KUNIT_EXPECT_EQ(test, vm_add_mem(vt, others[0], &spare_region), 0);
+	KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, others[0], spare_region.gpa, 1), 0);
+	KUNIT_EXPECT_EQ(test, vm_start(vt, others[0]), 0);
+	fake_rm_gate(vt->f, FAKE_RM_INIT, false);
+	starter = vm_thread_start(vt, vm_start, waiting);
+	fake_rm_wait_gate(vt->f);
+
+	fake_rm_guest_exits(vt->f, others[0]->ghvm->vmid, GH_VM_EXIT_TYPE_VM_EXIT, NULL, 0);
+	fake_rm_flush(vt->f);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(others[0]->ghvm), GH_VM_EXITED);
+	KUNIT_EXPECT_EQ(test, vfs_poll(others[0]->file, NULL), EPOLLHUP);
+	KUNIT_EXPECT_EQ(test, vm_exit_info(vt, others[0], NULL), 0);
+
+	KUNIT_EXPECT_EQ(test, vm_add_mem(vt, others[1], &spare_region), 0);
+	KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, others[1], spare_region.gpa, 1), 0);
+
+	KUNIT_EXPECT_EQ(test, vm_thread_wait(vm_thread_start(vt, vm_close, others[0])), 0);
+	KUNIT_EXPECT_TRUE(test, completion_done(&others[0]->ghvm->torn_down));
+	vm_settle(vt, others[0]);
+	vm_expect_gone(vt, others[0]);
+
+	KUNIT_EXPECT_EQ(test, gh_vm_state(waiting->ghvm), GH_VM_STARTING);
+	fake_rm_open_gate(vt->f);
+	KUNIT_EXPECT_EQ(test, vm_thread_wait(starter), 0);
+	KUNIT_EXPECT_EQ(test, vm_start(vt, others[1]), 0);
 }
 
 /* Who is killed while it waits for a start does not wait, and the start goes on. */
@@ -1240,6 +1318,11 @@ static void start_needs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vm_add_mem(vt, vm, &image_region), 0);
 	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), -EINVAL);
 
+	/* Nor is one with memory where a window that was not set seems to be. */
+	KUNIT_EXPECT_EQ(test, vm_add_mem(vt, vm, &read_region), 0);
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vm_remove_mem(vt, vm, LABEL_READ), 0);
+
 	KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, vm, IMAGE_GPA, 0), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, vm, IMAGE_GPA + 1, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, vm, IMAGE_GPA, U64_MAX), -EOVERFLOW);
@@ -1266,13 +1349,14 @@ static void dtb_window_is_rounded(struct kunit *test)
 	struct vm_test *vt = test->priv;
 	int i;
 
-	/* fake_rm_do_configure() looks at it. */
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		struct vm *vm = vm_new(vt);
 
 		KUNIT_EXPECT_EQ(test, vm_add_mem(vt, vm, &image_region), 0);
 		KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, vm, IMAGE_GPA, sizes[i]), 0);
 		KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+		KUNIT_EXPECT_EQ(test, vt->f->image.dtb_offset, 0);
+		KUNIT_EXPECT_EQ(test, vt->f->image.dtb_size, round_up(sizes[i], SZ_4K));
 		vm_close(vt, vm);
 		vm_settle(vt, vm);
 	}
@@ -1776,6 +1860,25 @@ static void removal_of_quarantined(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake_rm_pages(vt->f), 0UL);
 }
 
+/* What only the last attempt brings back is not shown as quarantined for ever. */
+static void removal_ends_the_quarantine(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+	/* Each of the three regions, and both times that it is asked for */
+	fake_rm_fault(vt->f, FAKE_RM_RECLAIM, 0, 6, FAKE_RM_REFUSED, REFUSAL);
+	KUNIT_EXPECT_EQ(test, vm_remove_device(vt, vm), 0);
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_RECLAIM], 9);
+	KUNIT_EXPECT_EQ(test, fake_rm_pages(vt->f), 0UL);
+	KUNIT_EXPECT_EQ(test, vm_pinned(vt), 0);
+	check_fdinfo(vt, vm, "state:\texited\n");
+	check_fdinfo(vt, vm, "regions:\t0\n");
+	KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), EPOLLHUP);
+	vm_expect_gone(vt, vm);
+}
+
 /* VMs in every state at once */
 static void removal_of_many(struct kunit *test)
 {
@@ -1917,8 +2020,10 @@ static struct kunit_case vm_mgr_state_cases[] = {
 	KUNIT_CASE(notifications_go_wrong),
 	KUNIT_CASE(notifications_of_the_last_owner),
 	KUNIT_CASE(stale_notifications),
+	KUNIT_CASE(stale_notification_and_a_start),
 	KUNIT_CASE(everything_lost),
 	KUNIT_CASE(concurrent_start),
+	KUNIT_CASE(others_go_on),
 	KUNIT_CASE(start_is_killable),
 	KUNIT_CASE(close_while_starting),
 	KUNIT_CASE(close_waits),
@@ -1946,6 +2051,7 @@ static struct kunit_case vm_mgr_state_cases[] = {
 	KUNIT_CASE(late_answer_before_close),
 	KUNIT_CASE(late_answer_during_undo),
 	KUNIT_CASE(removal_of_quarantined),
+	KUNIT_CASE(removal_ends_the_quarantine),
 	KUNIT_CASE(removal_of_many),
 	KUNIT_CASE(start_after_removal),
 	KUNIT_CASE(vmid_given_out_twice),
