@@ -194,6 +194,7 @@ suite-lab: apply
 	@$(lab)/test_judge.py
 	@$(lab)/test_overlay.py $(tree)
 	@$(lab)/mutate.py --check
+	@$(lab)/test_docs.py
 
 suite-image:
 	@$(MAKE) -s image >&2 && echo 'ok 1 - built' && echo 1..1

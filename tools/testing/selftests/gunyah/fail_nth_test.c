@@ -77,6 +77,8 @@ FIXTURE(fail_nth) {
 
 FIXTURE_SETUP(fail_nth)
 {
+	struct gh_mem image;
+
 	self->dev = gh_open();
 	if (self->dev == -ENOENT)
 		SKIP(return, "no /dev/gunyah");
@@ -87,7 +89,8 @@ FIXTURE_SETUP(fail_nth)
 	/* A notification that is lost is missed only then */
 	ASSERT_EQ(0, set_call_timeout(2000));
 
-	ASSERT_EQ(0, guest_alloc(&self->guest, "hello", NULL));
+	ASSERT_EQ(0, gh_mem_alloc(&image, "image", SMALL_IMAGE));
+	ASSERT_EQ(0, guest_alloc(&self->guest, "hello", &image));
 	/* Every page is there, or it would take its own failure */
 	memset(self->guest.image.addr + 0x10000, 0, self->guest.dtb_offset - 0x10000);
 	memset(self->guest.page_mem.addr, 0, self->guest.page_mem.size);
@@ -136,12 +139,10 @@ static int again(FIXTURE_DATA(fail_nth) *self)
 	struct guest *g = &self->guest;
 	int err;
 
-	guest_free(g);
-	err = guest_alloc(g, "hello", NULL);
+	guest_close(g);
+	err = guest_load(g, "hello");
 	if (err)
 		return err;
-	memset(g->image.addr + 0x10000, 0, g->dtb_offset - 0x10000);
-	memset(g->page_mem.addr, 0, g->page_mem.size);
 	if (self->cold)
 		munmap(self->cold, COLD_PAGES * page_size());
 	self->cold = mmap(NULL, COLD_PAGES * page_size(), PROT_READ | PROT_WRITE,
@@ -187,6 +188,65 @@ TEST_F_TIMEOUT(fail_nth, caller, TEST_LIMIT)
 	/* Some allocations can fail without harm, but not most of them */
 	EXPECT_LT(10, failed);
 	TH_LOG("%u allocations failed, %u of them to be seen", nth - 2, failed);
+}
+
+/* The same for who binds the driver to its device */
+TEST_F_TIMEOUT(fail_nth, bind, TEST_LIMIT)
+{
+	struct gh_vm_exit_info info;
+	struct guest g = { };
+	unsigned int nth, left = 0, failed = 0;
+	char text[16];
+	int fd, err, n;
+
+	fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	close(self->dev);
+	for (nth = 1; nth < MAX_NTH && !left; nth++) {
+		ASSERT_EQ(0, driver_unbind());
+		EXPECT_EQ(-ENOENT, gh_open());
+		n = snprintf(text, sizeof(text), "%u", nth);
+		ASSERT_EQ(n, pwrite(fd, text, n, 0));
+		err = driver_bind();
+		memset(text, 0, sizeof(text));
+		ASSERT_LT(0, pread(fd, text, sizeof(text) - 1, 0));
+		left = atoi(text);
+		ASSERT_EQ(1, pwrite(fd, "0", 1, 0));
+
+		if (err) {
+			failed++;
+			/*
+			 * An interrupt that cannot be mapped is invalid for the core, and
+			 * a queue without driver may get one: then it is tried again later.
+			 */
+			EXPECT_TRUE(err == -ENOMEM || err == -EINVAL || err == -EAGAIN) {
+				TH_LOG("allocation %u: %s", nth, strerror(-err));
+			}
+			EXPECT_EQ(0, left);
+			if (err != -EAGAIN)
+				EXPECT_EQ(-ENOENT, gh_open());
+			err = driver_bind();
+			self->dev = open_soon();
+			ASSERT_LE(0, self->dev) {
+				TH_LOG("allocation %u: %s", nth, strerror(-err));
+			}
+			close(self->dev);
+		} else {
+			/* What failed did no harm: guests run. */
+			self->dev = open_soon();
+			ASSERT_LE(0, self->dev);
+			EXPECT_EQ(0, guest_cycle(&g, self->dev, "hello", &info));
+			close(self->dev);
+		}
+	}
+	close(fd);
+	ASSERT_NE(0, left);
+	EXPECT_LT(10, failed);
+	TH_LOG("%u allocations failed, %u of them to be seen", nth - 2, failed);
+	self->dev = open_soon();
+	ASSERT_LE(0, self->dev);
+	/* The driver's settings are new with it */
+	self->call_timeout = get_call_timeout();
 }
 
 /* The driver's own code, as the module or in the kernel */

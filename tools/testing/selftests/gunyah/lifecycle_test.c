@@ -48,6 +48,35 @@ GUNYAH_TEST(shared_refused)
 	EXPECT_ALL_BACK(&self->before, "at the end");
 }
 
+/* debugfs has a line for each VM */
+static bool listed(int vm, const char *vmid, const char *state)
+{
+	char text[4096], line[64];
+
+	snprintf(line, sizeof(line), "%s %s\n", vmid, state);
+	return !read_text(DEBUGFS "vms", text, sizeof(text)) && strstr(text, line) &&
+	       !strcmp(fdinfo(vm, "state"), state);
+}
+
+GUNYAH_TEST(shown)
+{
+	struct guest *g = &self->guest;
+	char vmid[16], text[4096];
+
+	if (read_text(DEBUGFS "vms", text, sizeof(text)))
+		SKIP(return, "no debugfs");
+	EXPECT_STREQ("", text);
+	ASSERT_EQ(0, guest_run(g, self->dev, "count", 0));
+	snprintf(vmid, sizeof(vmid), "%s", fdinfo(g->vm, "vmid"));
+	EXPECT_TRUE(listed(g->vm, vmid, "running"));
+	g->page->stop = 1;
+	ASSERT_EQ(0, guest_wait(g));
+	EXPECT_TRUE(listed(g->vm, vmid, "exited"));
+	guest_close(g);
+	ASSERT_EQ(0, read_text(DEBUGFS "vms", text, sizeof(text)));
+	EXPECT_STREQ("", text);
+}
+
 GUNYAH_TEST(start_twice)
 {
 	struct guest *g = &self->guest;
