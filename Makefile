@@ -55,7 +55,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm selftests image \
+.PHONY: help demo check check-all kunit kunit-64k coverage mutate apply unapply deps kernel modules hyp vmm selftests image \
 	boot clean
 .DEFAULT_GOAL := help
 
@@ -63,6 +63,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: make check              all tests; the last line tells how many passed
 #: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
+#: make kunit-64k          the same on an arm64 kernel with pages of 64 KiB, in QEMU
 #: make coverage           what of the drivers do all tests run? build/coverage/index.html
 #: make mutate             put faults into the drivers: do the unit tests notice each?
 #: make apply KDIR=DIR     put the overlay into the kernel tree DIR
@@ -227,6 +228,15 @@ suite-kunit: apply
 		--make_options 'CC=$(ccache)$(if $(kunit-arm64),$(cc),gcc)'
 	@$(lab)/kunit.py $(kunit-out) $(kunit) exec $(kunit-args) --timeout 300
 
+# Blocks of memory in the tests are so many pages, not bytes
+kunit-64k: deps
+	@$(lab)/check.py 64k/image 64k/kunit-booted:64k/image
+
+kunit-booted := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:'
+suite-kunit-booted:
+	@$(boot) kunit --name kunit-$(SAN) $(kunit-booted) --timeout 400 --qemu='-m 4096' \
+		--log $(log)/boot-kunit-$(SAN).log
+
 # In a copy of the tree
 mutate: apply
 	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/mutate.py $(tree) $(build)/mutate --jobs $(JOBS) \
@@ -264,7 +274,7 @@ coverage: deps
 cov-share := -device virtio-9p-device,fsdev=gcov,mount_tag=gcov -fsdev \
 	local,id=gcov,security_model=mapped-xattr
 coverage-boots := kunit selftest policy lost
-cov-args-kunit := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:'
+cov-args-kunit := $(kunit-booted)
 cov-args-policy := --policy debug --append hyp.node=binding
 coverage-suites:
 	@$(lab)/check.py image $(coverage-boots:%=coverage-%:image) coverage

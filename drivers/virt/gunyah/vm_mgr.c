@@ -227,24 +227,32 @@ static void gh_vm_show_fdinfo(struct seq_file *m, struct file *filp)
 	seq_printf(m, "quarantined_kb:\t%lu\n", quarantined << (PAGE_SHIFT - 10));
 }
 
+/*
+ * The teardown work does all there is to do. To wait for it lets a VMM find everything
+ * given back when it has closed the file, but nobody is to hang on firmware.
+ */
+static void gh_vm_wait_torn_down(struct gh_vm *ghvm)
+{
+	/*
+	 * Not a process that was killed, whose signal is no longer pending by now, nor
+	 * the worker that closes files for the whole system.
+	 */
+	if (current->flags & (PF_SIGNALED | PF_WQ_WORKER))
+		return;
+
+	/* No signal reaches who exits. */
+	if (current->flags & PF_EXITING)
+		wait_for_completion_timeout(&ghvm->torn_down, GH_VM_EXIT_PATIENCE);
+	else
+		(void)wait_for_completion_killable(&ghvm->torn_down);
+}
+
 static int gh_vm_release(struct inode *inode, struct file *filp)
 {
 	struct gh_vm *ghvm = filp->private_data;
 
 	gh_vm_teardown(ghvm);
-	/*
-	 * The work does all there is to do. To wait for it lets a VMM find
-	 * everything given back when it has closed the file, but nobody is to hang
-	 * on firmware: not a process that was killed, whose signal is no longer
-	 * pending by now; not one that exits, which no signal reaches any more; and
-	 * not the worker that closes files for the whole system.
-	 */
-	if (current->flags & (PF_SIGNALED | PF_WQ_WORKER))
-		;
-	else if (current->flags & PF_EXITING)
-		wait_for_completion_timeout(&ghvm->torn_down, GH_VM_EXIT_PATIENCE);
-	else
-		(void)wait_for_completion_killable(&ghvm->torn_down);
+	gh_vm_wait_torn_down(ghvm);
 	gh_vm_put(ghvm);
 	return 0;
 }
