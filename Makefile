@@ -55,7 +55,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check check-all kunit kunit-64k coverage mutate apply unapply deps kernel modules hyp vmm selftests image \
+.PHONY: help demo check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm selftests image \
 	boot clean
 .DEFAULT_GOAL := help
 
@@ -63,7 +63,6 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: make check              all tests; the last line tells how many passed
 #: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
-#: make kunit-64k          the same on an arm64 kernel with pages of 64 KiB, in QEMU
 #: make coverage           what of the drivers do all tests run? build/coverage/index.html
 #: make mutate             put faults into the drivers: do the unit tests notice each?
 #: make apply KDIR=DIR     put the overlay into the kernel tree DIR
@@ -84,7 +83,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: APPEND="..."             more for the host's command line
 #: SAN=kasan    use a kernel that finds more and is slower, for all that boots: with KASAN,
 #:              or with SAN=kcsan KCSAN. "make check SAN=kasan" is only what of the tests
-#:              needs such a kernel.
+#:              needs such a kernel. SAN=64k: a host with pages of 64 KiB.
 #: NAMES=REGEX, SAMPLE=N, SEED=N   for make mutate: only the faults whose "FILE: NAME"
 #:              in tools/testing/gunyah/mutations.txt matches, only N drawn at random
 #: V=1          show what the steps print; it is in build/log/ in any case
@@ -180,7 +179,7 @@ boot: image
 # The cheap ones first. What boots the host needs its image.
 suites	:= lab model fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
 	cpus1:image cpus4:image
-san-suites := image sanitizer:image
+san-suites := image $(if $(filter 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image)
 san-kernels := kasan kcsan
 
 check: deps
@@ -229,9 +228,6 @@ suite-kunit: apply
 	@$(lab)/kunit.py $(kunit-out) $(kunit) exec $(kunit-args) --timeout 300
 
 # Blocks of memory in the tests are so many pages, not bytes
-kunit-64k: deps
-	@$(lab)/check.py 64k/image 64k/kunit-booted:64k/image
-
 kunit-booted := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:'
 suite-kunit-booted:
 	@$(boot) kunit --name kunit-$(SAN) $(kunit-booted) --timeout 400 --qemu='-m 4096' \

@@ -94,7 +94,7 @@ GUNYAH_TEST(wide_numbers)
 	EXPECT_EQ(EFAULT, errno);
 
 	EXPECT_EQ(0, gh_set_dtb(vm, 0x1234500000000, 0x100001000));
-	EXPECT_EQ(-EOVERFLOW, gh_set_dtb(vm, 0xfffffffffffff000, 0x100001000));
+	EXPECT_EQ(-EOVERFLOW, gh_set_dtb(vm, -(uint64_t)page_size(), 0x100001000));
 
 	/* Pointers of ioctls: bad ones are bad here, too */
 	EXPECT_EQ(-1, ioctl(vm, GH_VM_SET_USER_MEM_REGION, 0xfffff000));

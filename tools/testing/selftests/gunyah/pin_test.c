@@ -180,7 +180,7 @@ static struct area device(void)
 	if (!ctl_present())
 		return a;
 	a.fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
-	a.size = GH_LAB_CTL_SIZE;
+	a.size = page_size();
 	a.addr = mmap(NULL, a.size, PROT_READ | PROT_WRITE, MAP_SHARED, a.fd, GH_LAB_CTL_BASE);
 	return a;
 }
