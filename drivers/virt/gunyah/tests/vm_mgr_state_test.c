@@ -1792,6 +1792,7 @@ static void reset_told_too_early(struct kunit *test)
 	fake_rm_wait_gate(vt->f);
 	*gh_rm_call_timeout_ms(vt->f->rm) = jiffies_to_msecs(FAKE_RM_PATIENCE);
 	fake_rm_open_gate(vt->f);
+	/* Nobody is told that somebody waits, and nothing depends on seeing it at once. */
 	while (!waitqueue_active(&vm->ghvm->status_wait) && !completion_done(&vm->ghvm->torn_down))
 		schedule_timeout_uninterruptible(1);
 	fake_rm_finish_resets(vt->f);
