@@ -11,7 +11,7 @@
  * doing cannot fail; and what would kill the real resource manager calls ops->die(),
  * after which the model is deaf. One deviation is on purpose: the forced VM_STOP of a
  * guest that the hypervisor schedules itself kills the open resource manager and works
- * here, because all guests of the test hypervisor are of that kind.
+ * here, because all guests that the drivers can run are of that kind.
  */
 #include "rm_model.h"
 #include "../../../../tools/testing/gunyah/lab_ctl.h"

@@ -153,8 +153,18 @@ static inline void spin_unlock(struct spinlock *lock)
 #define EC_DABT_CUR		0x25
 #define ESR_WNR			BIT(6)
 #define ESR_ISV			BIT(24)
+#define ESR_S1PTW		BIT(7)
+#define ESR_SF			BIT(15)
+#define ESR_SSE			BIT(21)
 #define ESR_SAS(esr)		(((esr) >> 22) & 3)
 #define ESR_SRT(esr)		(((esr) >> 16) & 0x1f)
+#define ESR_FSC_TYPE(esr)	((esr) & 0x3c)
+#define ESR_FSC_TRANSLATION	0x04
 #define ESR_FSC_SEA		0x10
+
+/* CNTV_CTL_EL0; the timer can interrupt if of these only ENABLE is set */
+#define CNT_CTL_ENABLE		BIT(0)
+#define CNT_CTL_IMASK		BIT(1)
+#define CNT_CTL_MASK		(CNT_CTL_ENABLE | CNT_CTL_IMASK)
 
 #endif /* _HYP_ARCH_H */

@@ -3,8 +3,8 @@
  * All assembly: the Image header, the ways into EL2 (QEMU's boot, PSCI CPU_ON),
  * the exception vectors, and the switches to the host and to a guest.
  *
- * A host CPU never runs a guest and the hidden CPU never runs the host. So each
- * has vectors of its own, and no EL1 state is switched on a host CPU, ever.
+ * The host and guests have vectors of their own. The hidden CPU never runs the
+ * host; a host CPU runs a guest only while it is in a hypercall (proxy.c).
  *
  * Per-CPU state is the stack; CPU n's is the n-th of cpu_stacks.
  */
@@ -118,6 +118,7 @@ smc:
 	.endm
 
 	.balign	0x800
+	.global	host_vectors
 host_vectors:
 	bad_vector 0
 	bad_vector 1

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Interrupts: the GICv3 belongs to the host, but for the hidden CPU's
- * redistributor. Three things are done with it.
+ * redistributor. Four things are done with it.
  *
  * The queues' interrupts: the public resource manager uses SPI 928 and 929,
  * which QEMU's distributor (256 SPIs) does not have. They are two SPIs that
@@ -9,10 +9,18 @@
  * real distributor; being edges they stay so until acknowledged, and the host
  * configures, routes and masks them like any other. The devicetree says which.
  *
+ * So are those that wake a guest's vCPU which the host runs.
+ *
  * A host CPU wakes the hidden CPU, or fetches it out of a guest, by an SGI.
  * The EL2 physical timer ends a guest's slice, or a sleep.
  *
- * No data. GICD_ISPENDR is write-1-to-set and needs no lock.
+ * While a host CPU runs a guest, any interrupt of the host's ends that and stays
+ * pending for the host, and so does an SGI of the hidden CPU's. That SGI and the EL2
+ * timer's interrupt, which a host has no use for, are enabled for so long only; and
+ * that of the virtual timer, which is the guest's meanwhile, is not.
+ *
+ * Data is the redistributors' addresses, found at boot, and what each host CPU had
+ * enabled before it ran a guest. GICD_ISPENDR and the like need no lock.
  */
 #include "hyp.h"
 
@@ -20,6 +28,7 @@
 #define GICD_CTLR_ENABLE_G1	BIT(1)
 #define GICD_CTLR_ARE		BIT(4)
 #define GICD_ISPENDR		0x0200
+#define GICD_ICPENDR		0x0280
 #define GICR_STRIDE		0x20000
 #define GICR_TYPER		0x0008
 #define GICR_TYPER_LAST		BIT(4)
@@ -30,6 +39,7 @@
 #define GICR_IGROUPR0		(GICR_SGI + 0x080)
 #define GICR_ISENABLER0		(GICR_SGI + 0x100)
 #define GICR_ICENABLER0		(GICR_SGI + 0x180)
+#define GICR_ICPENDR0		(GICR_SGI + 0x280)
 #define GICR_IPRIORITYR		(GICR_SGI + 0x400)
 #define ICC_SRE_SRE		BIT(0)
 #define ICC_SRE_DFB		BIT(1)
@@ -40,27 +50,42 @@
 
 #define KICK_SGI		15
 #define TIMER_PPI		26
+#define VIRTUAL_TIMER_PPI	27
 #define INTID_NONE		1020	/* and above: nothing to acknowledge */
+
+static u64 redist[MAX_CPUS];
+static u32 enabled[MAX_CPUS];
 
 void gic_init(void)
 {
-	u64 ctlr = config.gicd + GICD_CTLR;
+	u64 ctlr = config.gicd + GICD_CTLR, gicr = config.gicr, typer;
 
+	do {
+		typer = mmio_read64(gicr + GICR_TYPER);
+		if (typer >> 32 < MAX_CPUS)
+			redist[typer >> 32] = gicr;
+		gicr += GICR_STRIDE;
+	} while (!(typer & GICR_TYPER_LAST));
+	for (u32 cpu = 0; cpu < config.cpus; cpu++) {
+		if (!redist[cpu])
+			panic("CPU %u has no redistributor", cpu);
+	}
 	/* The host turns it off and on once; a kick meanwhile stays pending. */
 	mmio_write32(ctlr, mmio_read32(ctlr) | GICD_CTLR_ARE | GICD_CTLR_ENABLE_G1);
 }
 
+/* No ICC_SRE_EL2.Enable and all of ICH_HCR's traps: guests have no GIC. */
+static void trap_all(void)
+{
+	write_sysreg_s(ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB, ICC_SRE_EL2);
+	isb();
+	write_sysreg_s(ICH_HCR_TC | ICH_HCR_TALL0 | ICH_HCR_TALL1, ICH_HCR_EL2);
+}
+
 void gic_init_hidden(u32 cpu)
 {
-	u64 gicr = config.gicr, typer;
+	u64 gicr = redist[cpu];
 
-	for (;; gicr += GICR_STRIDE) {
-		typer = mmio_read64(gicr + GICR_TYPER);
-		if (typer >> 32 == cpu)
-			break;
-		if (typer & GICR_TYPER_LAST)
-			panic("CPU %u has no redistributor", cpu);
-	}
 	mmio_write32(gicr + GICR_WAKER, mmio_read32(gicr + GICR_WAKER) & ~GICR_WAKER_SLEEP);
 	while (mmio_read32(gicr + GICR_WAKER) & GICR_WAKER_ASLEEP)
 		;
@@ -70,10 +95,7 @@ void gic_init_hidden(u32 cpu)
 	mmio_write8(gicr + GICR_IPRIORITYR + TIMER_PPI, 0x80);
 	mmio_write32(gicr + GICR_ISENABLER0, BIT(KICK_SGI) | BIT(TIMER_PPI));
 
-	/* No ICC_SRE_EL2.Enable and all of ICH_HCR's traps: guests have no GIC. */
-	write_sysreg_s(ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB, ICC_SRE_EL2);
-	isb();
-	write_sysreg_s(ICH_HCR_TC | ICH_HCR_TALL0 | ICH_HCR_TALL1, ICH_HCR_EL2);
+	trap_all();
 	write_sysreg_s(0xff, ICC_PMR_EL1);
 	write_sysreg_s(0, ICC_BPR1_EL1);
 	write_sysreg_s(0, ICC_CTLR_EL1);
@@ -90,10 +112,61 @@ void gic_raise_spi(u32 spi)
 	mmio_write32(config.gicd + GICD_ISPENDR + intid / 32 * 4, BIT(intid % 32));
 }
 
-void gic_kick_hidden(void)
+void gic_clear_spi(u32 spi)
+{
+	u32 intid = spi + 32;
+
+	mmio_write32(config.gicd + GICD_ICPENDR + intid / 32 * 4, BIT(intid % 32));
+}
+
+static void kick(u32 cpu)
 {
 	dsb(ishst);
-	write_sysreg_s(((u64)KICK_SGI << 24) | BIT(config.cpus - 1), ICC_SGI1R_EL1);
+	write_sysreg_s(((u64)KICK_SGI << 24) | BIT(cpu), ICC_SGI1R_EL1);
+	isb();
+}
+
+void gic_kick_hidden(void)
+{
+	kick(config.cpus - 1);
+}
+
+/* A CPU that is running a guest */
+void gic_kick_host(u32 cpu)
+{
+	kick(cpu);
+}
+
+/* A host that does more than nothing does the same to all of them. */
+void gic_init_host(u32 cpu)
+{
+	u64 gicr = redist[cpu];
+
+	mmio_write32(gicr + GICR_IGROUPR0, mmio_read32(gicr + GICR_IGROUPR0) |
+					   BIT(KICK_SGI) | BIT(TIMER_PPI));
+	mmio_write8(gicr + GICR_IPRIORITYR + KICK_SGI, 0x80);
+	mmio_write8(gicr + GICR_IPRIORITYR + TIMER_PPI, 0x80);
+}
+
+void gic_enter_guest(u32 cpu)
+{
+	u64 gicr = redist[cpu];
+
+	enabled[cpu] = mmio_read32(gicr + GICR_ISENABLER0);
+	mmio_write32(gicr + GICR_ICENABLER0, BIT(VIRTUAL_TIMER_PPI));
+	mmio_write32(gicr + GICR_ISENABLER0, BIT(KICK_SGI) | BIT(TIMER_PPI));
+	trap_all();
+}
+
+/* A kick that comes too late ends the next run early, which it may. */
+void gic_leave_guest(u32 cpu)
+{
+	u64 gicr = redist[cpu];
+
+	write_sysreg_s(0, ICH_HCR_EL2);
+	mmio_write32(gicr + GICR_ICENABLER0, ~enabled[cpu] & (BIT(KICK_SGI) | BIT(TIMER_PPI)));
+	mmio_write32(gicr + GICR_ICPENDR0, BIT(KICK_SGI));
+	mmio_write32(gicr + GICR_ISENABLER0, enabled[cpu] & BIT(VIRTUAL_TIMER_PPI));
 	isb();
 }
 
@@ -117,6 +190,13 @@ void gic_ack_all(void)
 void timer_start(u64 us)
 {
 	write_sysreg(read_sysreg(cntfrq_el0) * us / 1000000, cnthp_tval_el2);
+	write_sysreg(1, cnthp_ctl_el2);
+	isb();
+}
+
+void timer_start_at(u64 count)
+{
+	write_sysreg(count, cnthp_cval_el2);
 	write_sysreg(1, cnthp_ctl_el2);
 	isb();
 }

@@ -7,8 +7,8 @@
  * vms is indexed by VMID; it and the buffer are used by the hidden CPU only.
  * VM_START finds out all that can go wrong before it changes anything.
  *
- * A guest whose vCPUs the host is to run ("proxy") is built like any other and
- * then waits, because nobody runs it: vcpu_run does not exist here.
+ * A guest whose vCPUs the host is to run ("proxy") is built like any other; proxy.c
+ * is what is special about it.
  */
 #include <libfdt.h>
 #include "guest.h"
@@ -94,7 +94,11 @@ uint32_t guest_vm_init(void *env, uint16_t vmid, const struct rm_image *image)
 	if (!find_parcel(vmid, image->handle, &parcel))
 		return refuse(vmid, RM_MEM_INVALID, "no image parcel");
 	error = read_dtb(&parcel, image, &vm->dtb);
-	return error ? refuse(vmid, error, "devicetree not accepted") : RM_OK;
+	if (error)
+		return refuse(vmid, error, "devicetree not accepted");
+	if (!vcpus_create(vmid, vm->dtb.cpus, vm->dtb.proxy))
+		return refuse(vmid, RM_NORESOURCE, "no interrupts left to wake its vCPUs");
+	return RM_OK;
 }
 
 static bool overlap(u64 a, u64 a_size, u64 b, u64 b_size)
@@ -232,7 +236,10 @@ uint32_t guest_vm_start(void *env, uint16_t vmid, const struct rm_image *image)
 
 	copy_parcel(&parcel, image->dtb_offset, dtb, fdt_totalsize(dtb), true);
 	map_all(vm, vmid);
-	if (!vm->dtb.proxy)
+	if (vm->proxy.on)
+		proxy_start(vmid, vm->dtb.base + image->image_offset,
+			    vm->dtb.base + image->dtb_offset);
+	else
 		vcpu_start(&vm->vcpu, vm->dtb.base + image->image_offset,
 			   vm->dtb.base + image->dtb_offset);
 	return RM_OK;
@@ -241,13 +248,17 @@ uint32_t guest_vm_start(void *env, uint16_t vmid, const struct rm_image *image)
 void guest_vm_kill(void *env, uint16_t vmid)
 {
 	(void)env;
-	vcpu_stop(&vms[vmid].vcpu);
+	if (vms[vmid].proxy.on)
+		proxy_kill(vmid);
+	else
+		vcpu_stop(&vms[vmid].vcpu);
 }
 
 void guest_vm_teardown(void *env, uint16_t vmid)
 {
 	(void)env;
 	vcpu_stop(&vms[vmid].vcpu);
+	vcpus_destroy(vmid);
 	if (vms[vmid].s2.pgd)
 		guest_s2_destroy(&vms[vmid].s2);
 }
@@ -260,16 +271,6 @@ bool guest_vm_has_rpc(void *env, uint16_t vmid)
 
 bool guest_resource(void *env, uint16_t vmid, uint32_t index, struct rm_resource *r)
 {
-	const struct rm_dtb_config *c = &vms[vmid].dtb;
-
 	(void)env;
-	if (vmid >= MAX_VMID || index >= c->cpus)
-		return false;
-	/* A vCPU; the host cannot run it, so that no interrupt is there to wake it. */
-	memset(r, 0, sizeof(*r));
-	r->type = 4;
-	r->label = index;
-	r->capid = config.rx_cap + 4 + index * 4;
-	r->virq = ~0U;
-	return true;
+	return vmid < MAX_VMID && vcpu_resource(vmid, index, r);
 }

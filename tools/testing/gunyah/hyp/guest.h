@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A guest as guest.c builds it and vcpu.c runs it. All of it is the hidden CPU's. */
+/*
+ * A guest as guest.c builds it and vcpu.c or proxy.c runs it. All of it is the hidden
+ * CPU's, but for what proxy.c says about guests whose vCPUs the host runs.
+ */
 #ifndef _HYP_GUEST_H
 #define _HYP_GUEST_H
 
@@ -21,26 +24,68 @@ struct fp_state {
 	u64 fpcr, fpsr;
 } __aligned(16);
 
+struct vcpu_sys {
+	VCPU_SYSREGS(VCPU_SYSREG_FIELD)
+};
+
 enum vcpu_state {
 	VCPU_OFF,
 	VCPU_RUNNABLE,
 	VCPU_WAITING,		/* in WFI, and there are no interrupts to end that */
 };
 
+/* What vcpu_run returns */
+#define RUN_READY		0
+#define RUN_EXPECTS_WAKEUP	1
+#define RUN_POWERED_OFF		2
+#define RUN_VMMIO_READ		4
+#define RUN_VMMIO_WRITE		5
+#define RUN_FAULT		6
+#define RUN_SYSTEM_RESET	0x100
+#define SLEEP_WFI		1
+#define SLEEP_CPU_SUSPEND	2
+
+struct vcpu_result {
+	u64 state;
+	u64 data[3];
+};
+
 struct vcpu {
 	u64 x[31];
 	u64 pc, spsr;
-	struct { VCPU_SYSREGS(VCPU_SYSREG_FIELD) } sys;
+	struct vcpu_sys sys;
 	struct fp_state fp;
 	enum vcpu_state state;
 	bool injected;		/* an exception, and to this vector */
 	u64 vector;
+	/* For the host that runs it */
+	struct vcpu_result left;	/* READY: it has not left by itself */
+	struct vcpu_result sleep;	/* while it is waiting */
+	u64 reading;			/* syndrome of the load that it left for, or 0 */
+};
+
+#define MAX_VCPUS	8		/* of a guest's devicetree */
+
+struct proxy {
+	bool on;			/* the host runs this guest */
+	bool running;			/* on this CPU: */
+	u32 cpu;
+	bool exited;			/* for good, and the resource manager knows */
+	bool posted;			/* it has exited, and the manager is to be told: */
+	u16 exit_type;
+	u32 reason[4];
+	u32 words;
+	u32 spi[MAX_VCPUS];
 };
 
 struct vm {
 	struct rm_dtb_config dtb;
 	struct guest_s2 s2;
 	struct vcpu vcpu;
+	/* Since VM_INIT, until it is reset */
+	u32 cpus;
+	u16 cap[MAX_VCPUS];
+	struct proxy proxy;
 };
 
 /* By VMID: 4 to 31 and 0x80 to 0xbe */
@@ -51,7 +96,19 @@ extern struct vm vms[MAX_VMID];
 void fp_save(struct fp_state *fp);
 void fp_load(const struct fp_state *fp);
 
+void sys_save(struct vcpu_sys *sys);
+void sys_load(const struct vcpu_sys *sys);
 void vcpu_start(struct vcpu *vcpu, u64 pc, u64 x0);
 void vcpu_stop(struct vcpu *vcpu);
+void vcpu_trapped(u16 vmid, struct vcpu *vcpu);
+
+/* proxy.c */
+bool vcpus_create(u16 vmid, u32 cpus, bool proxy);
+void vcpus_destroy(u16 vmid);
+bool vcpu_resource(u16 vmid, u32 index, struct rm_resource *r);
+void proxy_start(u16 vmid, u64 pc, u64 x0);
+void proxy_kill(u16 vmid);
+void proxy_ended(u16 vmid, u16 type, const u32 *reason, u32 words);
+u64 vcpu_run(u64 cap, u64 resume, u64 reserved, struct vcpu_result *r);
 
 #endif /* _HYP_GUEST_H */

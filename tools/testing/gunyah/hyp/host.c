@@ -47,8 +47,8 @@ static struct {
 static struct spinlock psci_lock;
 u32 host_faults;
 
-/* Everything that an EL2 which is not there would have left open */
-static void host_cpu_init(void)
+/* Everything that an EL2 which is not there would have left open. Also after a guest */
+void host_el2_init(void)
 {
 	write_sysreg(HCR_HOST, hcr_el2);
 	write_sysreg(CPTR_HOST, cptr_el2);
@@ -64,15 +64,17 @@ static void host_cpu_init(void)
 	write_sysreg(read_sysreg(midr_el1), vpidr_el2);
 	write_sysreg(read_sysreg(mpidr_el1), vmpidr_el2);
 	write_sysreg_s(ICC_SRE_HOST, ICC_SRE_EL2);
-	write_sysreg(SCTLR_EL1_RESET, sctlr_el1);
-	host_s2_cpu_init();
+	isb();
 }
 
 void host_enter(u64 entry, u64 x0)
 {
 	u32 cpu = read_sysreg(mpidr_el1) & 0xff;
 
-	host_cpu_init();
+	host_el2_init();
+	gic_init_host(cpu);
+	write_sysreg(SCTLR_EL1_RESET, sctlr_el1);
+	host_s2_cpu_init();
 	write_sysreg(entry, elr_el2);
 	write_sysreg(SPSR_EL1H | SPSR_DAIF, spsr_el2);
 	host_start(x0, cpu_stacks[cpu] + STACK_SIZE);
@@ -208,6 +210,12 @@ u64 abort_esr(u64 esr)
 	return (ec << 26) | (esr & ESR_IL) | wnr | ESR_FSC_SEA;
 }
 
+/* The address that stage 2 aborted on */
+u64 abort_ipa(u64 far)
+{
+	return (read_sysreg(hpfar_el2) & 0xfffffffff0) << 8 | (far & ~PAGE_MASK);
+}
+
 static void skip_instruction(void)
 {
 	write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
@@ -232,7 +240,7 @@ static bool host_control(u64 x[31], u64 esr, u64 ipa)
 static void host_abort(u64 x[31], u64 esr)
 {
 	u64 far = read_sysreg(far_el2);
-	u64 ipa = (read_sysreg(hpfar_el2) & 0xfffffffff0) << 8 | (far & ~PAGE_MASK);
+	u64 ipa = abort_ipa(far);
 
 	if (ESR_EC(esr) == EC_DABT_LOW && host_control(x, esr, ipa))
 		return;

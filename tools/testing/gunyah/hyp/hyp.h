@@ -4,7 +4,8 @@
  * for, what it holds and under which lock.
  *
  * Locks, outermost first: control lock (rm.c) and psci_lock (host.c), each taken
- * with none held; queue lock (msgq.c); ownership lock (stage2.c).
+ * with none held; proxy lock (proxy.c), with none held; queue lock (msgq.c);
+ * ownership lock (stage2.c).
  */
 #ifndef _HYP_H
 #define _HYP_H
@@ -20,7 +21,7 @@
 
 /* entry.S */
 extern u64 hyp_pgd[512];
-extern u8 guest_vectors[];
+extern u8 host_vectors[], guest_vectors[];
 void secondary_entry(void);
 __noreturn void host_start(u64 x0, void *stack_top);
 void smc(u64 x[4]);
@@ -65,12 +66,21 @@ void hostfdt_finish(void *fdt);		/* makes it the host's */
 /* gic.c */
 #define HOST_SPI_TX	200		/* see gic.c for the choice */
 #define HOST_SPI_RX	201
+#define HOST_SPI_VCPU	202		/* and up: to wake a vCPU that the host runs */
+#define HOST_SPI_VCPUS	54
+#define CAP_STEP	4UL
 void gic_init(void);
 void gic_init_hidden(u32 cpu);
 void gic_raise_spi(u32 spi);
+void gic_clear_spi(u32 spi);
 void gic_kick_hidden(void);
+void gic_init_host(u32 cpu);
+void gic_enter_guest(u32 cpu);
+void gic_leave_guest(u32 cpu);
+void gic_kick_host(u32 cpu);
 void gic_ack_all(void);
 void timer_start(u64 us);
+void timer_start_at(u64 count);
 void timer_stop(void);
 
 /* stage2.c */
@@ -104,10 +114,12 @@ void guest_s2_load(const struct guest_s2 *s2);
 __noreturn void host_enter(u64 entry, u64 x0);
 __noreturn void host_cpu_main(u32 cpu);
 void host_trap(u64 x[31]);
+void host_el2_init(void);
 extern u32 host_faults;
 /* Exceptions as the architecture would take them to EL1; ELR_EL2 and SPSR_EL2 change. */
 void inject_exception(u64 esr, const u64 *far);
 u64 abort_esr(u64 esr);
+u64 abort_ipa(u64 far);
 u64 exception_vector(void);
 
 /* hypercall.c */
@@ -134,6 +146,10 @@ void guest_vm_kill(void *env, uint16_t vmid);
 void guest_vm_teardown(void *env, uint16_t vmid);
 bool guest_vm_has_rpc(void *env, uint16_t vmid);
 bool guest_resource(void *env, uint16_t vmid, uint32_t index, struct rm_resource *r);
+
+/* proxy.c */
+bool vcpu_has_cap(u64 cap);
+bool proxy_poll(void);
 
 /* vcpu.c */
 void vcpu_cpu_init(void);

@@ -6,7 +6,7 @@
  *
  * No data: counters and queues are msgq.c's.
  */
-#include "hyp.h"
+#include "guest.h"
 
 #define HVC_BASE		0x6000
 #define HVC_COUNT		0x2000
@@ -19,6 +19,7 @@
 #define CALL_IDENTIFY		0x00
 #define CALL_MSGQ_SEND		0x1b
 #define CALL_MSGQ_RECEIVE	0x1c
+#define CALL_VCPU_RUN		0x65
 
 /* API version 1, 64 bit, variant Qualcomm */
 #define API_INFO		0x5100000000008001UL
@@ -34,7 +35,19 @@ static void identify(u64 x[31])
 	x[3] = 0;
 }
 
-/* A guest has no queues of its own in this hypervisor. */
+/* @arg is a part of @x */
+static void run_vcpu(u64 x[31], const u64 *arg)
+{
+	struct vcpu_result r;
+
+	x[0] = vcpu_run(arg[0], arg[1], arg[4], &r);
+	x[1] = r.state;
+	x[2] = r.data[0];
+	x[3] = r.data[1];
+	x[4] = r.data[2];
+}
+
+/* A guest has neither queues nor vCPUs of its own in this hypervisor. */
 static void call(u64 x[31], u32 n, const u64 *arg, bool host)
 {
 	u64 a, b = 0;
@@ -48,6 +61,8 @@ static void call(u64 x[31], u32 n, const u64 *arg, bool host)
 		x[0] = msgq_host_receive(arg[0], arg[1], arg[2], &a, &b);
 		x[1] = a;
 		x[2] = b;
+	} else if (n == CALL_VCPU_RUN && host) {
+		run_vcpu(x, arg);
 	} else {
 		x[0] = UNIMPLEMENTED;
 	}

@@ -14,6 +14,7 @@
 
 #define ERROR_OK		0
 #define ERROR_ARGUMENT_INVALID	1
+#define ERROR_TYPE		52
 #define ERROR_RIGHTS		53
 #define ERROR_EMPTY		60
 #define ERROR_FULL		61
@@ -44,6 +45,14 @@ static void pop(struct queue *q)
 	q->count--;
 }
 
+/* Which is not the capability of the queue that is meant, but of the @other at best */
+static u64 wrong_cap(u64 cap, u64 other)
+{
+	if (cap == other)
+		return ERROR_RIGHTS;
+	return vcpu_has_cap(cap) ? ERROR_TYPE : ERROR_ARGUMENT_INVALID;
+}
+
 /*
  * The public hypervisor drops a message whose size or buffer it cannot accept and
  * reports success; so must this one, or a driver that relies on an error would pass.
@@ -55,7 +64,7 @@ u64 msgq_host_send(u64 cap, u64 size, u64 va, u64 *not_full)
 
 	*not_full = 0;
 	if (cap != config.tx_cap)
-		return cap == config.rx_cap ? ERROR_RIGHTS : ERROR_ARGUMENT_INVALID;
+		return wrong_cap(cap, config.rx_cap);
 
 	spin_lock(&queue_lock);
 	msgq_sends++;
@@ -83,7 +92,7 @@ u64 msgq_host_receive(u64 cap, u64 va, u64 max, u64 *size, u64 *not_empty)
 	*size = 0;
 	*not_empty = 0;
 	if (cap != config.rx_cap)
-		return cap == config.tx_cap ? ERROR_RIGHTS : ERROR_ARGUMENT_INVALID;
+		return wrong_cap(cap, config.tx_cap);
 
 	spin_lock(&queue_lock);
 	msgq_recvs++;

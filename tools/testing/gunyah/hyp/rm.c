@@ -217,7 +217,8 @@ static bool work(void)
 
 	while (msgq_rm_receive(packet, &len))
 		rm_model_receive(rm_model, packet, len);
-	again = rm_model_poll(rm_model, now_ms());
+	again = proxy_poll();
+	again |= rm_model_poll(rm_model, now_ms());
 	host_s2_sync();
 	control_serve();
 	return again;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Running guests, round robin on the hidden CPU: one vCPU each, a slice at a
- * time, and what it does when it traps.
+ * time, and what it does when it traps. The latter also for guests that the host
+ * runs (proxy.c), which then are on one of the host's CPUs.
  *
  * loaded is the vCPU whose EL1 and FP state is in the CPU; the hypervisor uses
  * neither, so that this changes only when another guest runs. While that vCPU is
  * loaded its struct holds x, pc and spsr, and the rest is stale.
  *
- * Nothing interrupts a guest: WFI is for ever, and there is no GIC and no timer.
+ * Nothing interrupts a guest: WFI is for ever unless the host runs it, and there is
+ * no GIC and no timer.
  */
 #include "guest.h"
 
@@ -21,6 +23,7 @@
 #define VECTOR_SIZE		0x80
 
 #define PSCI_VERSION		0x84000000
+#define PSCI_CPU_SUSPEND	0x84000001
 #define PSCI_CPU_OFF		0x84000002
 #define PSCI_CPU_ON		0x84000003
 #define PSCI_AFFINITY_INFO	0x84000004
@@ -44,22 +47,38 @@
 #define EXIT_RESET2		3
 #define EXIT_ERROR		5
 #define RESET2_SMC64		0x8000
+/* The same for vcpu_run */
+#define RUN_RESET		BIT(63)
+#define RUN_RESET2_SMC64	BIT(62)
+
+/* What a guest with no authentication has devices in, for the host to emulate */
+#define VMMIO_END		BIT(30)
 
 static struct vcpu *loaded;
 static u32 last_vmid;
 
-#define SAVE(r)		(loaded->sys.r = read_sysreg(r));
-#define LOAD(r)		write_sysreg(vcpu->sys.r, r);
+#define SAVE(r)		(sys->r = read_sysreg(r));
+#define LOAD(r)		write_sysreg(sys->r, r);
+
+void sys_save(struct vcpu_sys *sys)
+{
+	VCPU_SYSREGS(SAVE)
+}
+
+void sys_load(const struct vcpu_sys *sys)
+{
+	VCPU_SYSREGS(LOAD)
+}
 
 static void load(struct vcpu *vcpu)
 {
 	if (vcpu == loaded)
 		return;
 	if (loaded) {
-		VCPU_SYSREGS(SAVE)
+		sys_save(&loaded->sys);
 		fp_save(&loaded->fp);
 	}
-	VCPU_SYSREGS(LOAD)
+	sys_load(&vcpu->sys);
 	fp_load(&vcpu->fp);
 	isb();
 	loaded = vcpu;
@@ -96,10 +115,18 @@ void vcpu_stop(struct vcpu *vcpu)
 		loaded = NULL;
 }
 
+static void leave(struct vcpu *vcpu, u64 state, u64 data0, u64 data1, u64 data2)
+{
+	vcpu->left = (struct vcpu_result){ state, { data0, data1, data2 } };
+}
+
 static void ended(u16 vmid, u16 type, const u32 *reason, u32 words)
 {
 	vms[vmid].vcpu.state = VCPU_OFF;
-	rm_model_guest_exited(rm_model, vmid, type, reason, words);
+	if (vms[vmid].proxy.on)
+		proxy_ended(vmid, type, reason, words);
+	else
+		rm_model_guest_exited(rm_model, vmid, type, reason, words);
 }
 
 static void ended_plainly(u16 vmid, u16 type)
@@ -109,8 +136,9 @@ static void ended_plainly(u16 vmid, u16 type)
 	ended(vmid, type, reason, ARRAY_SIZE(reason));
 }
 
-static u64 system_reset2(u16 vmid, const u64 x[31])
+static u64 system_reset2(u16 vmid, struct vcpu *vcpu)
 {
+	const u64 *x = vcpu->x;
 	bool smc64 = x[0] & PSCI_SMC64;
 	u64 cookie = smc64 ? x[2] : (u32)x[2];
 	u32 type = x[1];
@@ -119,13 +147,29 @@ static u64 system_reset2(u16 vmid, const u64 x[31])
 
 	if (type && !(type & PSCI_RESET2_VENDOR))
 		return PSCI_INVALID_PARAMS;
+	leave(vcpu, RUN_SYSTEM_RESET, (smc64 ? RUN_RESET2_SMC64 : 0) | type, cookie, 0);
 	ended(vmid, EXIT_RESET2, reason, ARRAY_SIZE(reason));
 	return 0;
 }
 
-static u64 psci_features(u32 fn)
+/*
+ * The power state only tells the host how deep the sleep may be: that a sleep which
+ * would lose the state of the CPU does not, and returns, is allowed.
+ */
+static u64 cpu_suspend(struct vcpu *vcpu, u32 power_state)
+{
+	vcpu->state = VCPU_WAITING;
+	vcpu->sleep = (struct vcpu_result){ RUN_EXPECTS_WAKEUP,
+					    { power_state, SLEEP_CPU_SUSPEND } };
+	return 0;
+}
+
+static u64 psci_features(u16 vmid, u32 fn)
 {
 	switch (fn) {
+	case PSCI_CPU_SUSPEND:
+	case PSCI_CPU_SUSPEND | PSCI_SMC64:
+		return vms[vmid].proxy.on ? 0 : PSCI_NOT_SUPPORTED;
 	case PSCI_VERSION:
 	case PSCI_CPU_OFF:
 	case PSCI_CPU_ON:
@@ -154,10 +198,14 @@ static u64 psci(u16 vmid, struct vcpu *vcpu)
 	case SMCCC_VERSION:
 		return SMCCC_1_1;
 	case PSCI_FEATURES:
-		return psci_features(x[1]);
+		return psci_features(vmid, x[1]);
+	case PSCI_CPU_SUSPEND:
+	case PSCI_CPU_SUSPEND | PSCI_SMC64:
+		return vms[vmid].proxy.on ? cpu_suspend(vcpu, x[1]) : (u64)PSCI_NOT_SUPPORTED;
 	case PSCI_CPU_OFF:
 		/* Nobody is left to turn it on, and the resource manager is not told. */
 		vcpu->state = VCPU_OFF;
+		leave(vcpu, RUN_POWERED_OFF, 0, 0, 0);
 		return 0;
 	case PSCI_CPU_ON:
 	case PSCI_CPU_ON | PSCI_SMC64:
@@ -171,14 +219,16 @@ static u64 psci(u16 vmid, struct vcpu *vcpu)
 			return PSCI_INVALID_PARAMS;
 		return x[1] ? 1 : 0;
 	case PSCI_SYSTEM_OFF:
+		leave(vcpu, RUN_POWERED_OFF, 0, 0, 0);
 		ended_plainly(vmid, EXIT_OFF);
 		return 0;
 	case PSCI_SYSTEM_RESET:
+		leave(vcpu, RUN_SYSTEM_RESET, RUN_RESET, 0, 0);
 		ended_plainly(vmid, EXIT_RESET);
 		return 0;
 	case PSCI_SYSTEM_RESET2:
 	case PSCI_SYSTEM_RESET2 | PSCI_SMC64:
-		return system_reset2(vmid, x);
+		return system_reset2(vmid, vcpu);
 	default:
 		return PSCI_NOT_SUPPORTED;
 	}
@@ -194,6 +244,7 @@ static void inject(u16 vmid, struct vcpu *vcpu, u64 esr, const u64 *far)
 		if (config.verbose)
 			print("hyp: VM %u: fault in its vector at %lx, ESR %lx FAR %lx\n", vmid,
 			      vcpu->vector, read_sysreg(esr_el2), read_sysreg(far_el2));
+		leave(vcpu, RUN_FAULT, 0, 0, 0);
 		ended_plainly(vmid, EXIT_ERROR);
 		return;
 	}
@@ -202,9 +253,34 @@ static void inject(u16 vmid, struct vcpu *vcpu, u64 esr, const u64 *far)
 	inject_exception(esr, far);
 }
 
-static void trapped(u16 vmid, struct vcpu *vcpu)
+/*
+ * A load or store that is the host's to emulate: of one register, where nothing is
+ * mapped. The guest goes on behind it; what it loads comes with the next vcpu_run.
+ */
+static bool vmmio(u16 vmid, struct vcpu *vcpu, u64 esr, u64 ipa)
 {
-	u64 esr = read_sysreg(esr_el2), far;
+	u32 srt = ESR_SRT(esr), size = 1 << ESR_SAS(esr);
+	u64 value = srt == 31 ? 0 : vcpu->x[srt];
+
+	if (!vms[vmid].proxy.on || ipa >= VMMIO_END || !(esr & ESR_ISV) || (esr & ESR_S1PTW) ||
+	    ESR_FSC_TYPE(esr) != ESR_FSC_TRANSLATION)
+		return false;
+	/* Assumed: of what is stored, the bits that the access has */
+	if (size < 8)
+		value &= BIT(8 * size) - 1;
+	if (esr & ESR_WNR) {
+		leave(vcpu, RUN_VMMIO_WRITE, ipa, size, value);
+	} else {
+		leave(vcpu, RUN_VMMIO_READ, ipa, size, 0);
+		vcpu->reading = esr;
+	}
+	write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
+	return true;
+}
+
+void vcpu_trapped(u16 vmid, struct vcpu *vcpu)
+{
+	u64 esr = read_sysreg(esr_el2), far = read_sysreg(far_el2);
 
 	switch (ESR_EC(esr)) {
 	case EC_SMC64:
@@ -217,10 +293,13 @@ static void trapped(u16 vmid, struct vcpu *vcpu)
 	case EC_WFX:
 		write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
 		vcpu->state = VCPU_WAITING;
+		vcpu->sleep = (struct vcpu_result){ RUN_EXPECTS_WAKEUP, { 0, SLEEP_WFI } };
 		break;
-	case EC_IABT_LOW:
 	case EC_DABT_LOW:
-		far = read_sysreg(far_el2);
+		if (vmmio(vmid, vcpu, esr, abort_ipa(far)))
+			break;
+		fallthrough;
+	case EC_IABT_LOW:
 		inject(vmid, vcpu, abort_esr(esr), &far);
 		break;
 	default:
@@ -234,7 +313,7 @@ static u32 next_runnable(void)
 	for (u32 i = 1; i <= MAX_VMID; i++) {
 		u32 vmid = (last_vmid + i) % MAX_VMID;
 
-		if (vms[vmid].vcpu.state == VCPU_RUNNABLE)
+		if (!vms[vmid].proxy.on && vms[vmid].vcpu.state == VCPU_RUNNABLE)
 			return vmid;
 	}
 	return MAX_VMID;
@@ -260,7 +339,7 @@ void vcpu_run_next(void)
 	why = guest_run(vcpu->x);
 	host_s2_load();
 	if (why == GUEST_EXIT_SYNC)
-		trapped(vmid, vcpu);
+		vcpu_trapped(vmid, vcpu);
 	vcpu->pc = read_sysreg(elr_el2);
 	vcpu->spsr = read_sysreg(spsr_el2);
 }

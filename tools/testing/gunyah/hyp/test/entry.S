@@ -93,6 +93,7 @@ vectors:
 	ldr	x8, [sp]
 	stp	x0, x1, [x8]
 	stp	x2, x3, [x8, #16]
+	stp	x4, x5, [x8, #32]
 	ldp	x0, x30, [sp], #16
 	ret
 	.endm
@@ -112,13 +113,61 @@ vectors:
 	ldr	x8, [sp]
 	stp	x0, x1, [x8]
 	stp	x2, x3, [x8, #16]
+	stp	x4, x5, [x8, #32]
 	ldp	x0, x30, [sp], #16
 	ret
 	.endm
 	native	native_identify, 0x00
 	native	native_send, 0x1b
 	native	native_receive, 0x1c
+	native	native_vcpu_run, 0x65
 	native	native_unknown, 0x1ff
+
+/*
+ * void fill_regs(u64 value): into registers of each kind that a guest also has.
+ * bool regs_hold(u64 value): and is it still there?
+ */
+	.arch_extension fp
+	.arch_extension simd
+	.global	fill_regs, regs_hold
+fill_regs:
+	mov	x1, #(3 << 20)
+	msr	cpacr_el1, x1
+	isb
+	.irp	n, 0,15,16,31
+	dup	v\n\().2d, x0
+	.endr
+	msr	tpidr_el0, x0
+	msr	tpidrro_el0, x0
+	msr	tpidr_el1, x0
+	msr	sp_el0, x0
+	msr	contextidr_el1, x0
+	msr	elr_el1, x0
+	msr	far_el1, x0
+	ret
+regs_hold:
+	mov	x1, #0
+	.irp	n, 0,15,16,31
+	.irp	half, 0,1
+	umov	x2, v\n\().d[\half]
+	eor	x2, x2, x0
+	orr	x1, x1, x2
+	.endr
+	.endr
+	.irp	r, tpidr_el0, tpidrro_el0, tpidr_el1, sp_el0, elr_el1, far_el1
+	mrs	x2, \r
+	eor	x2, x2, x0
+	orr	x1, x1, x2
+	.endr
+	mrs	x2, contextidr_el1
+	eor	w2, w2, w0
+	orr	x1, x1, x2
+	mrs	x2, cpacr_el1
+	eor	x2, x2, #(3 << 20)
+	orr	x1, x1, x2
+	cmp	x1, #0
+	cset	w0, eq
+	ret
 
 /*
  * The guest. Position independent; x0 is its devicetree.
@@ -154,6 +203,10 @@ guest_start:
 	b.eq	do_sysreg
 	cmp	x21, #DO_PSCI
 	b.eq	do_psci
+	cmp	x21, #DO_MMIO
+	b.eq	do_mmio
+	cmp	x21, #DO_SLEEP
+	b.eq	do_sleep
 	wfi
 	b	do_reset
 
@@ -207,6 +260,61 @@ do_psci:
 	smc	#0
 	str	x0, [x19, #8 * SHM_RESULT]
 	b	do_off
+/* What it loads it stores, at the next address but one or two */
+do_mmio:
+	ldr	w1, =0xabcd1234
+	str	w1, [x22]
+	ldr	w2, [x22, #4]
+	add	w2, w2, #1
+	str	w2, [x22, #8]
+	mov	w1, #0x775a
+	strb	w1, [x22, #0xc]
+	mov	w1, #0x5a
+	strh	w1, [x22, #0xe]
+	str	w2, [x22, #0x14]
+	ldrb	w2, [x22, #0x10]
+	str	x2, [x22, #0x18]
+	ldr	x2, [x22, #0x20]
+	str	x2, [x22, #0x28]
+	str	xzr, [x22, #0x30]
+	ldrsb	x2, [x22, #0x38]
+	str	x2, [x22, #0x40]
+	ldrsh	w2, [x22, #0x48]
+	str	x2, [x22, #0x50]
+	ldr	wzr, [x22, #0x58]
+	/* No syndrome tells what these were: an abort. */
+	ldp	w1, w2, [x22, #0x60]
+	b	do_off
+/* By the virtual timer, which then stays due while it goes on */
+do_sleep:
+	mov	x24, #0
+	bl	3f
+	wfi
+	bl	4f
+	bl	3f
+	ldr	w0, =0xc4000001
+	ldr	w1, =SLEEP_POWER_STATE
+	hvc	#0
+	str	x0, [x19, #8 * SHM_RESULT]
+	bl	4f
+	/* Not asleep any more when it is due already */
+	wfi
+	mov	x24, #3
+	str	x24, [x19, #8 * SHM_COUNT]
+	b	do_off
+3:	mrs	x1, cntvct_el0
+	add	x1, x1, x22
+	msr	cntv_cval_el0, x1
+	mov	x1, #1
+	msr	cntv_ctl_el0, x1
+	isb
+	ret
+4:	isb
+	mrs	x1, cntv_ctl_el0
+	tbz	x1, #2, do_reset
+	add	x24, x24, #1
+	str	x24, [x19, #8 * SHM_COUNT]
+	ret
 /* The argument in registers of each kind; a change of one ends in a reset. */
 	.arch_extension fp
 	.arch_extension simd

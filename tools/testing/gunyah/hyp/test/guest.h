@@ -18,6 +18,11 @@
 #define DO_SYSREG		8	/* read a GIC register, report ESR; off */
 #define DO_PSCI			9	/* call the argument, report the result; off */
 
+/* For guests that the host runs */
+#define DO_MMIO			10	/* loads and stores at the argument; off */
+#define DO_SLEEP		11	/* for so many ticks, by WFI and by PSCI; off */
+#define SLEEP_POWER_STATE	0x01010001
+
 #define GUEST_BASE		0x80000000
 #define GUEST_SHM		0x70000000
 /* 64-bit words of the shared page */

@@ -5,8 +5,9 @@
  * memory does. What a driver would do with all that is tested with the driver.
  *
  * Bare metal at EL1 with its MMU on; TAP on the PL011. Interrupts stay masked
- * and are looked at in the distributor. A second CPU, if there is one, only
- * serves to see that what the first one lends is gone for it too.
+ * and are looked at in the distributor. A second CPU, if there is one, serves to
+ * see that what the first one lends is gone for it too, and runs a guest that the
+ * first one then stops.
  */
 #include <stdarg.h>
 #include <libfdt.h>
@@ -34,6 +35,7 @@
 #define MSG_RESET	0x56000006
 #define MSG_CONFIG	0x56000009
 #define MSG_INIT	0x5600000b
+#define MSG_RESOURCES	0x56000020
 #define MSG_GET_VMID	0x56000024
 #define MSG_LEND	0x51000012
 #define MSG_SHARE	0x51000013
@@ -44,15 +46,34 @@
 
 #define GICD_ISPENDR	0x200
 #define GICD_ICPENDR	0x280
+#define GICR_WAKER	0x0014
+#define GICR_SGI	0x10000
+#define GICR_IGROUPR0	(GICR_SGI + 0x080)
+#define GICR_ISENABLER0	(GICR_SGI + 0x100)
+#define GICR_IPRIORITYR	(GICR_SGI + 0x400)
+#define TIMER_VIRTUAL	27
+#define TIMER_PHYSICAL	30
+#define ISR_I		BIT(7)
+
+/* States of vcpu_run */
+#define READY		0
+#define EXPECTS_WAKEUP	1
+#define POWERED_OFF	2
+#define VMMIO_READ	4
+#define VMMIO_WRITE	5
+#define FAULT		6
+#define SYSTEM_RESET	0x100
 
 u64 pgd[512] __aligned(4096);
 static u64 l2[512] __aligned(4096);
 static u64 l3[512] __aligned(4096);
 
 volatile u64 aborts, abort_esr_seen, abort_far_seen;
-static u64 tx_cap, rx_cap, gicd;
+static u64 tx_cap, rx_cap, gicd, gicr;
 static u32 tx_intid, rx_intid;
 static bool debug_policy, second_cpu;
+/* Of guests that are prepared: run by the host */
+static bool proxy;
 static u32 tests;
 static const volatile u32 *control = (const volatile u32 *)GH_LAB_CTL_BASE;
 
@@ -67,6 +88,9 @@ void native_identify(u64 x[6]);
 void native_send(u64 x[6]);
 void native_receive(u64 x[6]);
 void native_unknown(u64 x[6]);
+void native_vcpu_run(u64 x[6]);
+void fill_regs(u64 value);
+bool regs_hold(u64 value);
 
 static void ok(bool good, const char *what)
 {
@@ -200,6 +224,7 @@ struct note {
 static struct note notes[16];
 static u32 n_notes;
 static u16 sequence;
+static u8 reply[RM_PACKET_SIZE];		/* the last one, with its header */
 
 static void keep_note(const u8 *packet, u64 len)
 {
@@ -243,6 +268,7 @@ static u32 call(u32 id, const struct message *m, u32 *result)
 		}
 		if (get32(p + 4) != id || (p[2] | p[3] << 8) != sequence)
 			return 0xdead1000;
+		memcpy(reply, p, sizeof(p));
 		if (result)
 			*result = len >= 16 ? get32(p + 12) : 0;
 		return get32(p + 8);
@@ -600,6 +626,17 @@ static int add_node(void *fdt, int parent, const char *name)
 	return node;
 }
 
+static void add_cpu(void *fdt, int cpus, const char *name, u32 reg)
+{
+	int node = add_node(fdt, cpus, name);
+
+	must(fdt_setprop_string(fdt, node, "device_type", "cpu"));
+	must(fdt_setprop_string(fdt, node, "compatible", "arm,arm-v8"));
+	must(fdt_setprop_u32(fdt, node, "reg", reg));
+	if (reg)
+		must(fdt_setprop_string(fdt, node, "enable-method", "psci"));
+}
+
 static void make_dtb(void *fdt)
 {
 	fdt32_t gic[8] = {
@@ -625,10 +662,12 @@ static void make_dtb(void *fdt)
 	must(fdt_setprop_u64(fdt, sub, "base", GUEST_SHM));
 	top = fdt_path_offset(fdt, "/gunyah-vm-config");
 	node = add_node(fdt, top, "vcpus");
-	must(fdt_setprop_string(fdt, node, "affinity", "static"));
-	must(fdt_setprop_u32(fdt, node, "affinity-map", 0));
-	must(fdt_setprop_u32(fdt, node, "sched-timeslice", 5000));
-	must(fdt_setprop_u32(fdt, node, "sched-priority", -1));
+	must(fdt_setprop_string(fdt, node, "affinity", proxy ? "proxy" : "static"));
+	if (!proxy) {
+		must(fdt_setprop_u32(fdt, node, "affinity-map", 0));
+		must(fdt_setprop_u32(fdt, node, "sched-timeslice", 5000));
+		must(fdt_setprop_u32(fdt, node, "sched-priority", -1));
+	}
 	node = add_node(fdt, top, "interrupts");
 	must(fdt_setprop_string(fdt, node, "config", "/intc"));
 	node = add_node(fdt, top, "memory");
@@ -643,10 +682,10 @@ static void make_dtb(void *fdt)
 	node = add_node(fdt, 0, "cpus");
 	must(fdt_setprop_u32(fdt, node, "#address-cells", 1));
 	must(fdt_setprop_u32(fdt, node, "#size-cells", 0));
-	node = add_node(fdt, node, "cpu@0");
-	must(fdt_setprop_string(fdt, node, "device_type", "cpu"));
-	must(fdt_setprop_string(fdt, node, "compatible", "arm,arm-v8"));
-	must(fdt_setprop_u32(fdt, node, "reg", 0));
+	/* libfdt puts a new node first. */
+	if (proxy)
+		add_cpu(fdt, node, "cpu@1", 1);
+	add_cpu(fdt, node, "cpu@0", 0);
 	add_node(fdt, 0, "chosen");
 	must(fdt_pack(fdt));
 }
@@ -913,15 +952,49 @@ static void test_control(void)
 	is(c[GH_LAB_CTL_FAULT_HITS / 4], 0, "until it is cleared");
 }
 
+static void vcpu_run(u64 cap, u64 resume, u64 x[6])
+{
+	u64 y[6] = { 0xc6008065, cap, resume };
+
+	smccc_hvc(y);
+	memcpy(x, y, sizeof(y));
+}
+
+/* So that its timers interrupt this CPU, which takes that only when it runs a guest */
+static void gic_open(u32 cpu)
+{
+	u64 own = gicr + cpu * 0x20000;
+
+	mmio_write32(own + GICR_WAKER, 0);
+	while (mmio_read32(own + GICR_WAKER) & 4)
+		cpu_relax();
+	mmio_write32(own + GICR_IGROUPR0, ~0U);
+	mmio_write8(own + GICR_IPRIORITYR + TIMER_VIRTUAL, 0xa0);
+	mmio_write8(own + GICR_IPRIORITYR + TIMER_PHYSICAL, 0xa0);
+	mmio_write32(own + GICR_ISENABLER0, BIT(TIMER_VIRTUAL) | BIT(TIMER_PHYSICAL));
+	write_sysreg_s(0xff, ICC_PMR_EL1);
+	write_sysreg_s(1, ICC_IGRPEN1_EL1);
+	isb();
+}
+
 /* The second CPU: touches what it is told to, and says whether that aborted. */
 
+#define SECOND_TOUCHES	~0UL
 static volatile u64 second_addr, second_done, second_aborted;
+static u64 second_result[6];
 
 void second_main(u64 context)
 {
 	u64 seen = 0, addr;
 
-	(void)context;
+	/* Or, with a capability, runs that vCPU until it is not only preempted. */
+	if (context != SECOND_TOUCHES) {
+		gic_open(1);
+		do {
+			vcpu_run(context, 0, second_result);
+		} while (!second_result[0] && second_result[1] == READY);
+		smc1(0x84000002, 0, 0, 0);
+	}
 	while ((addr = __atomic_load_n(&second_addr, __ATOMIC_ACQUIRE)) != 1) {
 		if (!addr || addr == seen) {
 			cpu_relax();
@@ -950,7 +1023,8 @@ static void test_second_cpu(u32 vmid)
 
 	for (u32 round = 0; round < 2; round++) {
 		second_addr = 0;
-		is(smc1(0xc4000003, 1, (u64)second_start, 5), 0, "start the second CPU");
+		is(smc1(0xc4000003, 1, (u64)second_start, SECOND_TOUCHES), 0,
+		   "start the second CPU");
 		ok(!second_aborts_on(BIG), "it reads a page");
 		is(give(vmid, 7, 0, 0, &one, 1, &handle), 0, "which the first lends");
 		ok(second_aborts_on(BIG + 1), "it cannot read it any more");
@@ -965,6 +1039,382 @@ static void test_second_cpu(u32 vmid)
 			cpu_relax();
 		ok(true, "the second CPU is off");
 	}
+}
+
+/* vCPUs that the host runs */
+
+struct proxy_guest {
+	struct guest g;
+	u64 cap[2];
+	u32 virq[2];
+};
+
+static u64 get64(const u8 *p)
+{
+	return get32(p) | (u64)get32(p + 4) << 32;
+}
+
+/* Has the virtual interrupt of a vCPU become pending? It is an edge and stays so. */
+static bool take_virq(u32 intid)
+{
+	if (!pending(intid))
+		return false;
+	clear_pending(intid);
+	return true;
+}
+
+static bool wait_virq(u32 intid)
+{
+	u64 end = now_us() + 5000000;
+
+	while (!take_virq(intid)) {
+		if (now_us() > end)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+/* With the two vCPUs that the devicetree lists, of which the first is to run */
+static bool get_vcpus(struct proxy_guest *p)
+{
+	u32 n;
+
+	if (call_vmid(MSG_RESOURCES, p->g.vmid, &n) || n != 2)
+		return false;
+	for (u32 i = 0; i < 2; i++) {
+		u8 *d = reply + 16 + 44 * i, want[44] = { 4, [8] = i };
+
+		p->cap[i] = get64(d + 12);
+		p->virq[i] = get32(d + 24);
+		memcpy(want + 12, d + 12, 8);
+		memcpy(want + 24, d + 24, 4);
+		if (memcmp(d, want, sizeof(want)))
+			return false;
+	}
+	return true;
+}
+
+static bool prepare_proxy(struct proxy_guest *p, u64 at, u64 command, u64 argument)
+{
+	bool good;
+
+	proxy = true;
+	good = prepare(&p->g, at, command, argument, 6, false) && get_vcpus(p);
+	proxy = false;
+	return good;
+}
+
+/* Started, and its interrupt taken */
+static bool start_proxy(struct proxy_guest *p, u64 at, u64 command, u64 argument)
+{
+	if (!prepare_proxy(p, at, command, argument) || call_vmid(MSG_START, p->g.vmid, NULL))
+		return false;
+	n_notes = 0;
+	return take_virq(p->virq[0]);
+}
+
+/* Runs it until it leaves for something else than the host's interrupts, which are none. */
+static bool leaves(const struct proxy_guest *p, u64 resume, u64 state, u64 d0, u64 d1, u64 d2)
+{
+	u64 x[6];
+
+	vcpu_run(p->cap[0], resume, x);
+	if (!x[0] && x[1] == state && x[2] == d0 && x[3] == d1 && x[4] == d2)
+		return true;
+	print("# vcpu_run: error %lx, state %lx, data %lx %lx %lx\n", x[0], x[1], x[2], x[3],
+	      x[4]);
+	return false;
+}
+
+/* The manager tells the end of a guest that has come to it in vcpu_run. */
+static void ended_proxy(const struct proxy_guest *p, u32 type)
+{
+	u64 x[6];
+
+	ok(wait_notes(2) && is_status(&notes[0], p->g.vmid, RM_VM_EXITED) &&
+	   notes[1].id == NOTE_EXITED && get32(notes[1].data) == (p->g.vmid | type << 16),
+	   "  which is told");
+	ok(leaves(p, 0, POWERED_OFF, 1, 0, 0), "  is off for good then");
+	ok(cleanup(&p->g, true), "  gives everything back");
+	vcpu_run(p->cap[0], 0, x);
+	is(x[0], 50, "  and its capability");
+}
+
+static void stop_proxy(const struct proxy_guest *p)
+{
+	stop(&p->g, "  stop it");
+	ok(leaves(p, 0, POWERED_OFF, 1, 0, 0), "  it is off for good");
+	ok(cleanup(&p->g, true), "  gives everything back");
+}
+
+static void test_vcpu_resources(void)
+{
+	struct proxy_guest a, b;
+	struct guest g;
+	u64 x[6] = { 0 };
+	u32 n;
+
+	ok(prepare_proxy(&a, 0, DO_REPORT_AND_OFF, 0), "guest that the host runs: its vCPUs");
+	ok(prepare_proxy(&b, 0x20000, DO_REPORT_AND_OFF, 0), "  and those of another");
+	ok(a.cap[0] != a.cap[1] && a.cap[0] != b.cap[0] && a.cap[0] != b.cap[1] &&
+	   a.cap[1] != b.cap[0] && a.cap[1] != b.cap[1] && b.cap[0] != b.cap[1],
+	   "  have capabilities of their own");
+	ok(a.virq[1] == a.virq[0] + 1 && b.virq[0] == a.virq[0] + 2 &&
+	   a.virq[0] == rx_intid + 1, "  and interrupts, from the queues' on");
+	if (debug_policy)
+		ok(a.cap[0] == 3 && a.cap[1] == 4, "  capability ids as recorded");
+	else
+		ok(a.cap[0] >> 32 == rx_cap >> 32, "  random capability ids");
+	ok(leaves(&a, 0, POWERED_OFF, 0, 0, 0), "  are off, not for good");
+	ok(!pending(a.virq[0]) && !pending(b.virq[0]), "  and have nothing to tell");
+
+	is(send_to(a.cap[0], x), 52, "send to a vCPU's capability");
+	vcpu_run(tx_cap, 0, x);
+	is(x[0], 52, "vcpu_run of a queue");
+	vcpu_run(999, 0, x);
+	is(x[0], 1, "vcpu_run of a capability that is not there");
+	x[0] = a.cap[0];
+	x[4] = 1;
+	native_vcpu_run(x);
+	is(x[0], 1, "vcpu_run with a reserved argument");
+	x[0] = a.cap[1];
+	x[4] = 0;
+	native_vcpu_run(x);
+	ok(!x[0] && x[1] == POWERED_OFF && !x[2] && !x[3] && !x[4], "vcpu_run, native");
+
+	n_notes = 0;
+	is(call_vmid(MSG_START, a.g.vmid, NULL), 0, "start one");
+	ok(take_virq(a.virq[0]), "  it is announced as runnable");
+	ok(!pending(a.virq[1]) && !pending(b.virq[0]), "  and no other");
+	sync_hidden();
+	ok(!pending(a.virq[0]), "  once");
+	ok(cleanup(&b.g, false), "  the other gives everything back");
+	vcpu_run(b.cap[0], 0, x);
+	is(x[0], 50, "  and its capability");
+	n_notes = 0;
+	ok(leaves(&a, 0, POWERED_OFF, 0, 0, 0), "  the first runs, and turns off");
+	is(shm_of(&a.g)[SHM_MPIDR], 0x80000000, "  MPIDR");
+	is(shm_of(&a.g)[SHM_X0], GUEST_BASE + IMAGE_PIECE, "  x0 is its devicetree");
+	ended_proxy(&a, 1);
+
+	ok(prepare(&g, 0, DO_WFI, 0, 6, false) && !call_vmid(MSG_RESOURCES, g.vmid, &n) &&
+	   n == 1 && get32(reply + 16 + 24) == ~0U && get64(reply + 16 + 12) == a.cap[0],
+	   "guest that the hypervisor runs: no interrupt, and numbers are used again");
+	vcpu_run(a.cap[0], 0, x);
+	is(x[0], 31, "  vcpu_run");
+	ok(cleanup(&g, false), "  gives everything back");
+}
+
+static void test_vcpu_mmio(void)
+{
+	const u64 at = 0x10000000;
+	struct proxy_guest p;
+
+	/* As it was recorded, but for the second store of the same, until the signed loads */
+	ok(start_proxy(&p, 0, DO_MMIO, at), "guest with devices that the host emulates");
+	ok(leaves(&p, 0, VMMIO_WRITE, at, 4, 0xabcd1234), "  stores 4 bytes");
+	ok(leaves(&p, 0, VMMIO_READ, at + 4, 4, 0), "  loads 4 bytes");
+	ok(leaves(&p, 0xcafe0004, VMMIO_WRITE, at + 8, 4, 0xcafe0005), "  and has got them");
+	ok(leaves(&p, 0, VMMIO_WRITE, at + 0xc, 1, 0x5a), "  stores a byte");
+	ok(leaves(&p, 0, VMMIO_WRITE, at + 0xe, 2, 0x5a), "  stores 2 bytes");
+	ok(leaves(&p, 0, VMMIO_WRITE, at + 0x14, 4, 0xcafe0005), "  has got it once");
+	ok(leaves(&p, 0, VMMIO_READ, at + 0x10, 1, 0), "  loads a byte");
+	ok(leaves(&p, 0xcafe0010, VMMIO_WRITE, at + 0x18, 8, 0xcafe0010),
+	   "  and has got all that the register takes");
+	ok(leaves(&p, 0, VMMIO_READ, at + 0x20, 8, 0), "  loads 8 bytes");
+	ok(leaves(&p, 0x1122334455667788, VMMIO_WRITE, at + 0x28, 8, 0x1122334455667788),
+	   "  and has got them");
+	ok(leaves(&p, 0, VMMIO_WRITE, at + 0x30, 8, 0), "  stores the zero register");
+	ok(leaves(&p, 0, VMMIO_READ, at + 0x38, 1, 0), "  loads a signed byte");
+	ok(leaves(&p, 0x1280, VMMIO_WRITE, at + 0x40, 8, 0xffffffffffffff80), "  in 64 bits");
+	ok(leaves(&p, 0, VMMIO_READ, at + 0x48, 2, 0), "  loads a signed halfword");
+	ok(leaves(&p, 0x8001, VMMIO_WRITE, at + 0x50, 8, 0xffff8001), "  in 32 bits");
+	ok(leaves(&p, 0, VMMIO_READ, at + 0x58, 4, 0), "  loads the zero register");
+	ok(leaves(&p, ~0UL, POWERED_OFF, 0, 0, 0), "  loads a pair, and turns off");
+	ok(shm_of(&p.g)[SHM_ESR] >> 26 == EC_DABT_CUR && shm_of(&p.g)[SHM_FAR] == at + 0x60,
+	   "  because of an abort");
+	ended_proxy(&p, 1);
+
+	ok(start_proxy(&p, 0, DO_ABORT, 0x3ffffffc) &&
+	   leaves(&p, 0, VMMIO_READ, 0x3ffffffc, 4, 0), "the last word for devices");
+	ok(leaves(&p, 0x77, POWERED_OFF, 0, 0, 0), "  is loaded");
+	is(shm_of(&p.g)[SHM_RESULT], 0x77, "  as the host said");
+	ended_proxy(&p, 1);
+	ok(start_proxy(&p, 0, DO_ABORT, 0x40000000) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
+	   "the word behind it");
+	is(shm_of(&p.g)[SHM_FAR], 0x40000000, "  is an abort for the guest");
+	ended_proxy(&p, 1);
+	ok(start_proxy(&p, 0, DO_MMIO, at) && leaves(&p, 0, VMMIO_WRITE, at, 4, 0xabcd1234) &&
+	   leaves(&p, 0, VMMIO_READ, at + 4, 4, 0), "guest that waits for what it loads");
+	stop_proxy(&p);
+}
+
+static void test_vcpu_ends(void)
+{
+	struct proxy_guest p;
+
+	ok(start_proxy(&p, 0, DO_RESET, 0) && leaves(&p, 0, SYSTEM_RESET, BIT(63), 0, 0),
+	   "guest that resets");
+	ended_proxy(&p, 2);
+	ok(start_proxy(&p, 0, DO_RESET2, 0) &&
+	   leaves(&p, 0, SYSTEM_RESET, BIT(62) | 0x80000000, 0x876500004321, 0),
+	   "guest that resets by RESET2");
+	ended_proxy(&p, 3);
+	ok(start_proxy(&p, 0, DO_ABORT_NO_VECTORS, HOST_ENTRY) && leaves(&p, 0, FAULT, 0, 0, 0),
+	   "guest that aborts and has no vectors");
+	ended_proxy(&p, 5);
+	ok(start_proxy(&p, 0, DO_PSCI, 0x84000002) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
+	   "guest that turns its only CPU off");
+	ok(leaves(&p, 0, POWERED_OFF, 0, 0, 0), "  it stays off");
+	sync_hidden();
+	is(control[GH_LAB_CTL_GUESTS / 4], 1, "  but is a running guest");
+	stop_proxy(&p);
+	ok(prepare_proxy(&p, 0, DO_WFI, 0) && !call_vmid(MSG_START, p.g.vmid, NULL) &&
+	   pending(p.virq[0]), "guest that is announced and never run");
+	stop_proxy(&p);
+	ok(!pending(p.virq[0]), "  its interrupt too");
+	ok(start_proxy(&p, 0, DO_SYSREG, 0) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
+	   "guest that looks for a GIC");
+	is(shm_of(&p.g)[SHM_ESR], ESR_IL, "  finds an undefined instruction");
+	ended_proxy(&p, 1);
+}
+
+static void test_vcpu_sleep(void)
+{
+	u64 ticks = read_sysreg(cntfrq_el0) / 3;
+	struct proxy_guest p;
+
+	ok(start_proxy(&p, 0, DO_WFI, 0) && leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0),
+	   "guest that waits for an interrupt");
+	ok(leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0), "  it goes on waiting");
+	sync_hidden();
+	ok(!pending(p.virq[0]), "  and is not announced");
+	stop(&p.g, "  stop it");
+	ok(!pending(p.virq[0]), "  which is not announced either");
+	ok(leaves(&p, 0, POWERED_OFF, 1, 0, 0), "  it is off for good");
+	ok(cleanup(&p.g, true), "  gives everything back");
+
+	ok(start_proxy(&p, 0, DO_SLEEP, ticks) && leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0),
+	   "guest that waits for its timer, by WFI");
+	ok(wait_virq(p.virq[0]), "  is announced as runnable");
+	sync_hidden();
+	ok(!pending(p.virq[0]), "  once");
+	is(shm_of(&p.g)[SHM_COUNT], 0, "  does not run by itself");
+	ok(leaves(&p, 0, EXPECTS_WAKEUP, SLEEP_POWER_STATE, 2, 0), "  goes on, waits by PSCI");
+	is(shm_of(&p.g)[SHM_COUNT], 1, "  its timer was due");
+	ok(wait_virq(p.virq[0]), "  is announced as runnable");
+	ok(leaves(&p, 0, POWERED_OFF, 0, 0, 0), "  goes on, and does not wait when it is due");
+	ok(shm_of(&p.g)[SHM_COUNT] == 3 && !shm_of(&p.g)[SHM_RESULT], "  to its end");
+	ended_proxy(&p, 1);
+}
+
+/* Runs a guest that counts until the host's timer interrupts that. */
+static bool preempted(const struct proxy_guest *p, bool virtual)
+{
+	u64 deadline = read_sysreg(cntpct_el0) + read_sysreg(cntfrq_el0) / 100, x[6], cval;
+	bool good;
+
+	if (virtual) {
+		write_sysreg(deadline, cntv_cval_el0);
+		write_sysreg(1, cntv_ctl_el0);
+	} else {
+		write_sysreg(deadline, cntp_cval_el0);
+		write_sysreg(1, cntp_ctl_el0);
+	}
+	isb();
+	fill_regs(deadline);
+	vcpu_run(p->cap[0], 0, x);
+	good = regs_hold(deadline) && !x[0] && x[1] == READY && !x[2] && !x[3] && !x[4];
+	/* For the host to take, who was not interrupted too early */
+	isb();
+	good = good && (read_sysreg(isr_el1) & ISR_I) && read_sysreg(cntpct_el0) >= deadline;
+	cval = virtual ? read_sysreg(cntv_cval_el0) : read_sysreg(cntp_cval_el0);
+	write_sysreg(0, cntv_ctl_el0);
+	write_sysreg(0, cntp_ctl_el0);
+	isb();
+	return good && cval == deadline && !(read_sysreg(isr_el1) & ISR_I);
+}
+
+static void test_vcpu_preempted(void)
+{
+	struct proxy_guest a, b;
+	struct guest g;
+	bool good = true;
+	u64 count;
+	u32 enabled;
+
+	enabled = mmio_read32(gicr + GICR_ISENABLER0);
+	ok(start_proxy(&a, 0, DO_COUNT, 0x1111), "guest that counts for ever");
+	ok(preempted(&a, false), "  is preempted by the host's physical timer");
+	count = shm_of(&a.g)[SHM_COUNT];
+	ok(count, "  it ran");
+	ok(preempted(&a, true), "  is preempted by the host's virtual timer");
+	ok(shm_of(&a.g)[SHM_COUNT] > count, "  it went on");
+	count = shm_of(&a.g)[SHM_COUNT];
+
+	ok(prepare(&g, 0x20000, DO_COUNT, 0x2222, 6, false) &&
+	   !call_vmid(MSG_START, g.vmid, NULL) && wait_count(&g, 100),
+	   "  beside one that the hypervisor runs");
+	is(shm_of(&a.g)[SHM_COUNT], count, "  it does not run by itself");
+	ok(start_proxy(&b, 0x40000, DO_COUNT, 0x3333), "  and another one");
+	for (u32 i = 0; good && i < 10; i++)
+		good = preempted(i & 1 ? &a : &b, i & 2);
+	ok(good, "  all run, by turns");
+	ok(shm_of(&a.g)[SHM_COUNT] > count && shm_of(&b.g)[SHM_COUNT] &&
+	   wait_count(&g, shm_of(&g)[SHM_COUNT] + 100), "  and go on");
+	is(mmio_read32(gicr + GICR_ISENABLER0), enabled, "  the host's interrupts are as before");
+	is(n_notes, 0, "  each with its own registers");
+	stop(&g, "  stop the hypervisor's");
+	ok(cleanup(&g, true), "  gives everything back");
+	stop_proxy(&b);
+	stop_proxy(&a);
+}
+
+static void test_vcpu_elsewhere(void)
+{
+	struct proxy_guest p;
+	u64 x[6];
+
+	ok(start_proxy(&p, 0, DO_COUNT, 0x4444) &&
+	   !smc1(0xc4000003, 1, (u64)second_start, p.cap[0]), "the second CPU runs a guest");
+	ok(wait_count(&p.g, 100), "  which counts");
+	vcpu_run(p.cap[0], 0, x);
+	is(x[0], 31, "  vcpu_run on the first");
+	vcpu_run(p.cap[1], 0, x);
+	ok(!x[0] && x[1] == POWERED_OFF && !x[2], "  and of a vCPU that is off");
+	stop(&p.g, "  stop it");
+	while (smc1(0xc4000004, 1, 0, 0) != 1)
+		cpu_relax();
+	ok(!second_result[0] && second_result[1] == POWERED_OFF && second_result[2] == 1,
+	   "  the second CPU gets to know");
+	ok(leaves(&p, 0, POWERED_OFF, 1, 0, 0), "  and the first");
+	ok(cleanup(&p.g, true), "  gives everything back");
+}
+
+/* Between IMAGE_2, IMAGE_1 and SHM is room for eight guests. */
+static u64 place(u32 n)
+{
+	return n % 8 * 0x20000 + n / 8 * 0x300000;
+}
+
+/* There are 54 interrupts to wake vCPUs, two for each guest here. */
+static void test_vcpu_limit(void)
+{
+	static struct proxy_guest p[28];
+	bool good = true;
+
+	for (u32 i = 0; good && i < 27; i++)
+		good = prepare_proxy(&p[i], place(i), DO_WFI, 0);
+	ok(good, "27 guests that the host is to run");
+	ok(!prepare_proxy(&p[27], place(27), DO_WFI, 0) &&
+	   is_status(&notes[1], p[27].g.vmid, RM_VM_INIT_FAILED), "  are all that can be");
+	for (u32 i = 0; good && i < 28; i++)
+		good = cleanup(&p[i].g, false);
+	ok(good, "  give everything back");
+	ok(start_proxy(&p[0], 0, DO_REPORT_AND_OFF, 0) &&
+	   leaves(&p[0], 0, POWERED_OFF, 0, 0, 0), "  another one");
+	ended_proxy(&p[0], 1);
 }
 
 /* What kills the resource manager */
@@ -1021,6 +1471,7 @@ static void read_fdt(const void *fdt)
 	node = fdt_node_offset_by_compatible(fdt, -1, "arm,gic-v3");
 	reg = fdt_getprop(fdt, node, "reg", &len);
 	gicd = fdt64_to_cpu(reg[0]);
+	gicr = fdt64_to_cpu(reg[2]);
 	mem = fdt_path_offset(fdt, "/memory@41000000");
 	reg = fdt_getprop(fdt, mem, "reg", &len);
 	ok(reg && fdt64_to_cpu(reg[0]) == HOST_ENTRY &&
@@ -1060,6 +1511,15 @@ void host_main(const void *fdt)
 	test_guest_ends();
 	test_guests_together();
 	test_start_refused();
+	gic_open(0);
+	test_vcpu_resources();
+	test_vcpu_mmio();
+	test_vcpu_ends();
+	test_vcpu_sleep();
+	test_vcpu_preempted();
+	if (second_cpu)
+		test_vcpu_elsewhere();
+	test_vcpu_limit();
 	ok(!control[GH_LAB_CTL_VMIDS / 4] && !control[GH_LAB_CTL_PARCELS / 4] &&
 	   !control[GH_LAB_CTL_LENT_PAGES / 4] && !control[GH_LAB_CTL_GUESTS / 4],
 	   "nothing is left over");
