@@ -183,6 +183,51 @@ struct gh_rm_mem_parcel {
 };
 
 /*
+ * Objects of the hypervisor
+ */
+
+/**
+ * struct gh_rm_hyp_resource - An object that we hold a capability to
+ * @type: what it is: enum gunyah_resource_type, or something that we do not know
+ * @partner_vmid: the VM at its other end, 0 if it has none
+ * @handle: the resource manager's name for it; always 0
+ * @label: tells those of a type apart. From the VM's devicetree, for a vCPU its
+ *         number.
+ * @capid: the capability
+ * @virq_handle: the resource manager's name for its interrupt; always 0
+ * @virq: the interrupt that it raises, for gh_rm_virq_spec()
+ * @base: address of its memory, if it has any
+ * @size: size of that in bytes
+ */
+struct gh_rm_hyp_resource {
+	u8 type;
+	u16 partner_vmid;
+	u32 handle;
+	u32 label;
+	u64 capid;
+	u32 virq_handle;
+	u32 virq;
+	u64 base;
+	u64 size;
+};
+
+/**
+ * struct gh_rm_hyp_resources - The objects that come with a VM
+ * @n: number of @resources. One message holds 332.
+ * @resources: the objects
+ */
+struct gh_rm_hyp_resources {
+	u32 n;
+	struct gh_rm_hyp_resource resources[] __counted_by(n);
+};
+
+/* Not an interrupt; nor is 0 */
+#define GH_RM_VIRQ_NONE		U32_MAX
+
+/* Cells of the GIC's interrupt specifier: type, number, flags */
+#define GH_RM_VIRQ_SPEC_CELLS	3
+
+/*
  * Calls
  */
 
@@ -248,6 +293,8 @@ int gh_rm_vm_start(struct gh_rm *rm, u16 vmid);
 int gh_rm_vm_stop(struct gh_rm *rm, u16 vmid);
 int gh_rm_vm_reset(struct gh_rm *rm, u16 vmid);
 int gh_rm_vm_get_state(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status);
+int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resources **resources);
+int gh_rm_virq_spec(u32 virq, u32 spec[GH_RM_VIRQ_SPEC_CELLS]);
 int gh_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
 int gh_rm_mem_share(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
 int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);

@@ -308,13 +308,14 @@ static void gh_rm_reply(struct gh_rm *rm, const struct gh_rm_msg *msg)
 	}
 
 	resp_len = msg->len - sizeof(__le32);
-	if (resp_len != call->resp_size) {
+	if (resp_len > call->resp_size || (resp_len < call->resp_size && !call->resp_varies)) {
 		pending->ret = -EPROTO;
 		goto out;
 	}
 
 	if (resp_len)
 		memcpy(call->resp, msg->payload + sizeof(__le32), resp_len);
+	call->resp_len = resp_len;
 	pending->ret = 0;
 out:
 	if (pending->ret == -EPROTO)
@@ -396,6 +397,7 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 	might_sleep();
 
 	call->rm_error = GH_RM_ERROR_OK;
+	call->resp_len = 0;
 	if (call->req_len > GH_RM_MAX_PAYLOAD)
 		return -E2BIG;
 

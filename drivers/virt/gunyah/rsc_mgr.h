@@ -67,7 +67,9 @@ struct gh_rm_late {
  * @req: payload of the request
  * @req_len: length of @req in bytes
  * @resp: where the reply's payload after the error code goes
- * @resp_size: exact length that a successful reply must have, in bytes
+ * @resp_size: length that the payload of a successful reply must have there, in bytes
+ * @resp_varies: it may also be shorter; whether it is whole is for the caller to see
+ * @resp_len: set to its length if the call succeeds
  * @late: called if the reply comes after the deadline, or NULL. kmalloc'ed; the
  *        engine takes it over if the call ends in -ETIMEDOUT, and only then.
  * @rm_error: set to the resource manager's error code if it replied
@@ -78,6 +80,8 @@ struct gh_rm_call {
 	size_t req_len;
 	void *resp;
 	size_t resp_size;
+	bool resp_varies;
+	size_t resp_len;
 	struct gh_rm_late *late;
 	u32 rm_error;
 };

@@ -7,11 +7,16 @@
  * resource manager checks the length of every request exactly.
  */
 
+#include <linux/build_bug.h>
+#include <linux/dev_printk.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <asm/byteorder.h>
 
+#include <dt-bindings/interrupt-controller/arm-gic.h>
+
 #include "rsc_mgr.h"
+#include "rsc_mgr_msg.h"
 
 #define GH_RM_RPC_VM_ALLOC_VMID		0x56000001
 #define GH_RM_RPC_VM_DEALLOC_VMID	0x56000002
@@ -21,6 +26,7 @@
 #define GH_RM_RPC_VM_CONFIG_IMAGE	0x56000009
 #define GH_RM_RPC_VM_INIT		0x5600000b
 #define GH_RM_RPC_VM_GET_STATE		0x56000017
+#define GH_RM_RPC_VM_GET_HYP_RESOURCES	0x56000020
 #define GH_RM_RPC_VM_GET_VMID		0x56000024
 
 #define GH_RM_NOTIF_VM_EXITED		0x56100001
@@ -61,6 +67,32 @@ struct gh_rm_vm_state_resp {
 	u8 os_status;
 	__le16 app_status;
 } __packed;
+
+struct gh_rm_vm_resource {
+	u8 type;
+	u8 zero;
+	__le16 partner_vmid;
+	__le32 handle;
+	__le32 label;
+	__le64 capid;
+	__le32 virq_handle;
+	__le32 virq;
+	__le64 base;
+	__le64 size;
+} __packed;
+
+static_assert(sizeof(struct gh_rm_vm_resource) == 44);
+
+struct gh_rm_vm_resources_resp {
+	__le32 n;
+	struct gh_rm_vm_resource resources[];
+} __packed;
+
+/* Interrupts of a GIC that all CPUs share: SPIs, and ESPIs where it has them */
+#define GH_RM_VIRQ_SPI_FIRST	32
+#define GH_RM_VIRQ_SPI_LAST	1019
+#define GH_RM_VIRQ_ESPI_FIRST	4096
+#define GH_RM_VIRQ_ESPI_LAST	5119
 
 struct gh_rm_vm_exited_notif {
 	__le16 vmid;
@@ -393,6 +425,123 @@ int gh_rm_vm_get_state(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status)
 		*status = resp.vm_status;
 
 	return ret;
+}
+
+/* What the reply says, in our byte order. Its length is the only one that can be right for it. */
+static int gh_rm_read_resources(const struct gh_rm_vm_resources_resp *resp, size_t len,
+				struct gh_rm_hyp_resources **resources)
+{
+	struct gh_rm_hyp_resources *new;
+	u32 i, n;
+
+	if (len < sizeof(*resp))
+		return -EPROTO;
+	n = le32_to_cpu(resp->n);
+	if (len != struct_size(resp, resources, n))
+		return -EPROTO;
+
+	new = kvmalloc(struct_size(new, resources, n), GFP_KERNEL);
+	if (!new)
+		return -ENOMEM;
+
+	new->n = n;
+	for (i = 0; i < n; i++) {
+		const struct gh_rm_vm_resource *r = &resp->resources[i];
+
+		new->resources[i] = (struct gh_rm_hyp_resource) {
+			.type = r->type,
+			.partner_vmid = le16_to_cpu(r->partner_vmid),
+			.handle = le32_to_cpu(r->handle),
+			.label = le32_to_cpu(r->label),
+			.capid = le64_to_cpu(r->capid),
+			.virq_handle = le32_to_cpu(r->virq_handle),
+			.virq = le32_to_cpu(r->virq),
+			.base = le64_to_cpu(r->base),
+			.size = le64_to_cpu(r->size),
+		};
+	}
+	*resources = new;
+
+	return 0;
+}
+
+/**
+ * gh_rm_get_hyp_resources() - Ask which objects of the hypervisor come with a VM
+ *                             (VM_GET_HYP_RESOURCES, 0x56000020)
+ * @rm: the resource manager
+ * @vmid: the VM, configured; before VM_INIT it has none
+ * @resources: set to what we hold capabilities to, in the order of the resource
+ *             manager's list. To be freed with kvfree().
+ *
+ * Types that are not in enum gunyah_resource_type are passed on, too.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0; -ENODEV if the VM is in state LOAD or RESET; -EINVAL if there is no
+ * such VM; -EPROTO if the list is not as long as it says; -ENOMEM; a negative
+ * errno of gh_rm_call().
+ */
+int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resources **resources)
+{
+	struct gh_rm_vm_req req = { .vmid = cpu_to_le16(vmid) };
+	struct gh_rm_call call = {
+		.id = GH_RM_RPC_VM_GET_HYP_RESOURCES,
+		.req = &req,
+		.req_len = sizeof(req),
+		/* How long it is we learn under a spinlock, so there is room for the longest. */
+		.resp_size = GH_RM_MAX_PAYLOAD - sizeof(__le32),
+		.resp_varies = true,
+	};
+	int ret;
+
+	call.resp = kvmalloc(call.resp_size, GFP_KERNEL);
+	if (!call.resp)
+		return -ENOMEM;
+
+	ret = gh_rm_call(rm, &call);
+	if (!ret) {
+		ret = gh_rm_read_resources(call.resp, call.resp_len, resources);
+		if (ret == -EPROTO) {
+			gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
+			dev_warn_ratelimited(gh_rm_device(rm),
+					     "list of the resources of VM %u makes no sense\n",
+					     vmid);
+		}
+	}
+	kvfree(call.resp);
+
+	return ret;
+}
+
+/**
+ * gh_rm_virq_spec() - The interrupt specifier of a resource's interrupt
+ * @virq: number in the GIC, from struct gh_rm_hyp_resource
+ * @spec: set to type, number and flags, as the GIC's devicetree binding has them
+ *
+ * The hypervisor raises its interrupts as edges.
+ *
+ * Return: 0; -ENOENT if the resource has no interrupt; -EINVAL if it is one of a
+ * CPU's own, an LPI, or no interrupt at all.
+ */
+int gh_rm_virq_spec(u32 virq, u32 spec[GH_RM_VIRQ_SPEC_CELLS])
+{
+	switch (virq) {
+	case 0:
+	case GH_RM_VIRQ_NONE:
+		return -ENOENT;
+	case GH_RM_VIRQ_SPI_FIRST ... GH_RM_VIRQ_SPI_LAST:
+		spec[0] = GIC_SPI;
+		spec[1] = virq - GH_RM_VIRQ_SPI_FIRST;
+		break;
+	case GH_RM_VIRQ_ESPI_FIRST ... GH_RM_VIRQ_ESPI_LAST:
+		spec[0] = GIC_ESPI;
+		spec[1] = virq - GH_RM_VIRQ_ESPI_FIRST;
+		break;
+	default:
+		return -EINVAL;
+	}
+	spec[2] = IRQ_TYPE_EDGE_RISING;
+
+	return 0;
 }
 
 /**

@@ -23,6 +23,7 @@
 #define VM_CONFIG	0x56000009
 #define VM_INIT		0x5600000b
 #define VM_GET_STATE	0x56000017
+#define VM_GET_RESOURCES 0x56000020
 #define VM_EXITED	0x56100001
 #define VM_STATUS	0x56100008
 #define MEM_LEND	0x51000012
@@ -172,6 +173,33 @@ static bool env_vm_has_rpc(void *env, uint16_t vmid)
 	return false;
 }
 
+/* As many as the reply of 536 bytes had that was seen: three packets */
+static const struct rm_resource env_resources[] = {
+	{ 4, 0, 0, 0x1122334455667788, 962 },
+	{ 4, 0, 1, 4, 963 },
+	{ 4, 0, 2, 5, 0xffffffff },
+	{ 0, 0x80, 5, 6 },
+	{ 1, 0x80, 9, 7, 964 },
+	{ 2, 0x80, 10, 8, 965 },
+	{ 3, 0x80, 10, 9, 4096 },
+	{ 5, 0, 0, 10 },
+	{ 6, 0x80, 11, 11, 966, 0x4011121314000, 0x1000 },
+	{ 7, 0, 0, 12 },
+	{ 8, 0, 0, 13, 967 },
+	{ 0xfe, 0xfffe, 0xfffffffe, 0xfffffffffffffffe, 0xfffffffe, 0xffffffffffff0000, 0xffff },
+};
+
+static bool env_resource(void *env, uint16_t vmid, uint32_t index, struct rm_resource *resource)
+{
+	struct world *w = env;
+
+	KUNIT_EXPECT_EQ(w->test, vmid, w->vmid);
+	if (index >= ARRAY_SIZE(env_resources))
+		return false;
+	*resource = env_resources[index];
+	return true;
+}
+
 static void env_die(void *env, const char *cause)
 {
 	struct world *w = env;
@@ -191,6 +219,7 @@ static const struct rm_env_ops env_ops = {
 	.vm_teardown = env_vm_teardown,
 	.vm_has_rpc = env_vm_has_rpc,
 	.die = env_die,
+	.resource = env_resource,
 };
 
 /* All that the model does by itself, up to and including what waits for @now_ms */
@@ -339,6 +368,33 @@ static int do_init(struct world *w)
 	return gh_rm_vm_init(w->ft->rm, w->vmid);
 }
 
+static int do_get_resources(struct world *w)
+{
+	struct gh_rm_hyp_resources *resources;
+	unsigned int i;
+	int ret;
+
+	ret = gh_rm_get_hyp_resources(w->ft->rm, w->vmid, &resources);
+	if (ret)
+		return ret;
+	KUNIT_EXPECT_EQ(w->test, resources->n, ARRAY_SIZE(env_resources));
+	for (i = 0; i < min(resources->n, ARRAY_SIZE(env_resources)); i++) {
+		const struct gh_rm_hyp_resource *r = &resources->resources[i];
+
+		KUNIT_EXPECT_EQ_MSG(w->test, r->type, env_resources[i].type, "resource %u", i);
+		KUNIT_EXPECT_EQ_MSG(w->test, r->partner_vmid, env_resources[i].partner_vmid,
+				    "resource %u", i);
+		KUNIT_EXPECT_EQ_MSG(w->test, r->label, env_resources[i].label, "resource %u", i);
+		KUNIT_EXPECT_EQ_MSG(w->test, r->capid, env_resources[i].capid, "resource %u", i);
+		KUNIT_EXPECT_EQ_MSG(w->test, r->virq, env_resources[i].virq, "resource %u", i);
+		KUNIT_EXPECT_EQ_MSG(w->test, r->base, env_resources[i].base, "resource %u", i);
+		KUNIT_EXPECT_EQ_MSG(w->test, r->size, env_resources[i].size, "resource %u", i);
+		KUNIT_EXPECT_EQ_MSG(w->test, r->handle | r->virq_handle, 0, "resource %u", i);
+	}
+	kvfree(resources);
+	return 0;
+}
+
 static int do_start(struct world *w)
 {
 	return gh_rm_vm_start(w->ft->rm, w->vmid);
@@ -453,7 +509,9 @@ static void vm_lives_and_leaves_nothing_behind(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, lent_pages(w), row->share ? 0 : row->pieces);
 		KUNIT_EXPECT_EQ(test, do_configure(w), 0);
 		KUNIT_EXPECT_EQ(test, do_init(w), 0);
+		KUNIT_EXPECT_EQ(test, do_get_resources(w), 0);
 		KUNIT_ASSERT_EQ(test, do_start(w), 0);
+		KUNIT_EXPECT_EQ(test, do_get_resources(w), 0);
 		KUNIT_EXPECT_EQ(test, do_get_state(w), 0);
 		KUNIT_EXPECT_EQ(test, rm_model_running(w->m), 1);
 
@@ -501,6 +559,37 @@ static void shared_image_is_refused_in_production(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, do_reclaim(w), 0);
 	KUNIT_EXPECT_EQ(test, do_dealloc(w), 0);
 	KUNIT_EXPECT_EQ(test, rm_model_vmids(w->m), 0);
+}
+
+/* In each of its states, those included in which the VM manager does not ask */
+static void resources_are_those_of_a_vm_that_is_configured(struct kunit *test)
+{
+	struct world *w = new_world(test, RM_POLICY_PRODUCTION);
+	struct gh_rm_hyp_resources *resources;
+
+	KUNIT_EXPECT_EQ(test, gh_rm_get_hyp_resources(w->ft->rm, 0x80, &resources), -EINVAL);
+	KUNIT_ASSERT_EQ(test, do_alloc(w), 0);
+	KUNIT_ASSERT_EQ(test, gh_rm_listen(w->ft->rm, w->vmid, &w->listener), 0);
+	KUNIT_EXPECT_EQ(test, do_get_resources(w), -ENODEV);
+	set_memory(w, false, 1);
+	KUNIT_ASSERT_EQ(test, do_give(w), 0);
+	KUNIT_EXPECT_EQ(test, do_configure(w), 0);
+	KUNIT_ASSERT_EQ(test, gh_rm_get_hyp_resources(w->ft->rm, w->vmid, &resources), 0);
+	KUNIT_EXPECT_EQ(test, resources->n, 0);
+	kvfree(resources);
+	KUNIT_EXPECT_EQ(test, do_init(w), 0);
+	KUNIT_EXPECT_EQ(test, do_get_resources(w), 0);
+	KUNIT_EXPECT_EQ(test, do_start(w), 0);
+	KUNIT_EXPECT_EQ(test, do_get_resources(w), 0);
+	KUNIT_EXPECT_EQ(test, do_stop(w), 0);
+	KUNIT_EXPECT_EQ(test, do_get_resources(w), 0);
+	KUNIT_EXPECT_EQ(test, do_reset(w), 0);
+	wait_for_reset(w);
+	KUNIT_EXPECT_EQ(test, do_get_resources(w), -ENODEV);
+	KUNIT_EXPECT_EQ(test, do_reclaim(w), 0);
+	gh_rm_unlisten(w->ft->rm, w->vmid);
+	KUNIT_EXPECT_EQ(test, do_dealloc(w), 0);
+	KUNIT_EXPECT_EQ(test, do_get_resources(w), -EINVAL);
 }
 
 static void vmids_run_out_after_63_and_come_back(struct kunit *test)
@@ -556,6 +645,7 @@ static const struct {
 	{ MEM_APPEND, "MEM_APPEND" },
 	{ VM_CONFIG, "VM_CONFIG_IMAGE" },
 	{ VM_INIT, "VM_INIT" },
+	{ VM_GET_RESOURCES, "VM_GET_HYP_RESOURCES" },
 	{ VM_START, "VM_START" },
 	{ VM_GET_STATE, "VM_GET_STATE" },
 	{ VM_STOP, "VM_STOP" },
@@ -696,6 +786,7 @@ static void life_goes_on_after(struct kunit *test)
 	do_step(w, MEM_LEND, do_give, fail, row);
 	do_step(w, VM_CONFIG, do_configure, fail, row);
 	do_step(w, VM_INIT, do_init, fail, row);
+	do_step(w, VM_GET_RESOURCES, do_get_resources, fail, row);
 	do_step(w, VM_START, do_start, fail, row);
 	do_step(w, VM_GET_STATE, do_get_state, fail, row);
 	do_step(w, VM_STOP, do_stop, fail, row);
@@ -797,6 +888,7 @@ static void listener_is_told_what_was_sent(struct kunit *test)
 static struct kunit_case model_cases[] = {
 	KUNIT_CASE_PARAM(vm_lives_and_leaves_nothing_behind, life_gen_params),
 	KUNIT_CASE(shared_image_is_refused_in_production),
+	KUNIT_CASE(resources_are_those_of_a_vm_that_is_configured),
 	KUNIT_CASE(vmids_run_out_after_63_and_come_back),
 	KUNIT_CASE_PARAM(life_goes_on_after, fault_gen_params),
 	KUNIT_CASE_PARAM(listener_is_told_what_was_sent, notif_gen_params),

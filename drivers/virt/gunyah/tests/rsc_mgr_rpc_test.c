@@ -75,6 +75,18 @@ static int call_get_state(struct gh_rm *rm, struct result *result)
 	return ret;
 }
 
+static int call_get_resources(struct gh_rm *rm, struct result *result)
+{
+	struct gh_rm_hyp_resources *resources;
+	int ret = gh_rm_get_hyp_resources(rm, VMID, &resources);
+
+	if (!ret) {
+		result->value = resources->resources[0].label;
+		kvfree(resources);
+	}
+	return ret;
+}
+
 static int call_reclaim(struct gh_rm *rm, struct result *result)
 {
 	struct gh_rm_mem_parcel parcel = {
@@ -183,6 +195,10 @@ static const struct call_row call_rows[] = {
 	{ "VM_RESET", call_reset, 0x56000006, BYTES(VMID_BYTES), REPLY("") },
 	{ "VM_GET_STATE", call_get_state, 0x56000017, BYTES(VMID_BYTES),
 	  REPLY("\x09\x77\x66\x55"), .value = GH_RM_VM_STATUS_EXITED },
+	{ "VM_GET_HYP_RESOURCES", call_get_resources, 0x56000020, BYTES(VMID_BYTES),
+	  REPLY("\x01\0\0\0" "\0\0\0\0\0\0\0\0\x54\x53\x52\x51\0\0\0\0\0\0\0\0"
+		"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
+	  .value = 0x51525354 },
 	{ "MEM_LEND", call_lend, 0x51000012,
 	  BYTES("\0\0\0\0\x54\x53\x52\x51" "\x01\0\0\0" "\x23\x81\x05\0"
 		"\x01\0\0\0" "\0\0\x03\x04\x05\x06\x07\x08\0\x10\0\0\0\0\0\0" "\0\0\0\0"),

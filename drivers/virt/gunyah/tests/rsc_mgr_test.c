@@ -121,6 +121,7 @@ static void call_of_any_size_arrives_and_so_does_its_reply(struct kunit *test)
 	for (i = 0; i < row->resp && resp[i] == fake_byte(i); i++)
 		;
 	KUNIT_EXPECT_EQ(test, i, row->resp);
+	KUNIT_EXPECT_EQ(test, call.resp_len, row->resp);
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_CALLS), 1);
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_BAD_PACKETS), 0);
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_UNEXPECTED), 0);
@@ -206,6 +207,48 @@ static void reply_of_the_wrong_size_is_an_error_and_is_not_copied(struct kunit *
 		KUNIT_EXPECT_EQ(test, resp[i], row->want ? 0 : fake_byte(4 + i));
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_BAD_PACKETS), row->want == -EPROTO);
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_TIMEOUTS), 0);
+	expect_call_works(ft);
+}
+
+/* The same with a reply that may be shorter than the 232 bytes that there is room for */
+static const struct reply_row varies_rows[] = {
+	{ "nothing", 0, 0, -EPROTO },
+	{ "not all of the error code", 3, 0, -EPROTO },
+	{ "an error code and nothing more", 4, 0, 0 },
+	{ "a byte", 5, 0, 0 },
+	{ "a byte less than a packet", 231, 0, 0 },
+	{ "a packet", 232, 0, 0 },
+	{ "a byte less than there is room for", 235, 0, 0 },
+	{ "as much as there is room for", 236, 0, 0 },
+	{ "a byte too many", 237, 0, -EPROTO },
+	{ "two packets too many", 464 + 236, 0, -EPROTO },
+	{ "as much as there can be", 14616, 0, -EPROTO },
+	{ "a refusal", 4, GH_RM_ERROR_BUSY, -EBUSY },
+	{ "a refusal with the payload of a success", 100, GH_RM_ERROR_BUSY, -EBUSY },
+	{ "a refusal with too much of a payload", 300, GH_RM_ERROR_BUSY, -EBUSY },
+};
+
+KUNIT_ARRAY_PARAM_DESC(varies, varies_rows, name);
+
+static void reply_that_varies_is_copied_as_far_as_it_goes(struct kunit *test)
+{
+	const struct reply_row *row = test->param_value;
+	size_t i, len = row->want ? 0 : row->len - 4;
+	struct fake_transport *ft = fake_transport_create(test);
+	u8 *resp = kunit_kzalloc(test, 232, GFP_KERNEL);
+	struct gh_rm_call call = {
+		.id = ID, .resp = resp, .resp_size = 232, .resp_varies = true, .resp_len = 4711,
+	};
+
+	KUNIT_ASSERT_NOT_NULL(test, resp);
+	ft->request = answer_reply_row;
+	ft->priv = (void *)row;
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), row->want);
+	KUNIT_EXPECT_EQ(test, call.resp_len, len);
+	for (i = 0; i < 232 && resp[i] == (i < len ? fake_byte(4 + i) : 0); i++)
+		;
+	KUNIT_EXPECT_EQ(test, i, 232);
+	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_BAD_PACKETS), row->want == -EPROTO);
 	expect_call_works(ft);
 }
 
@@ -1035,6 +1078,7 @@ static struct kunit_case call_cases[] = {
 	KUNIT_CASE_PARAM(call_of_any_size_arrives_and_so_does_its_reply, size_gen_params),
 	KUNIT_CASE(request_that_is_too_long_is_not_sent),
 	KUNIT_CASE_PARAM(reply_of_the_wrong_size_is_an_error_and_is_not_copied, reply_gen_params),
+	KUNIT_CASE_PARAM(reply_that_varies_is_copied_as_far_as_it_goes, varies_gen_params),
 	KUNIT_CASE_PARAM(call_takes_no_reply_but_its_own, stray_gen_params),
 	KUNIT_CASE(call_without_a_reply_ends_at_the_deadline),
 	KUNIT_CASE(reply_after_the_deadline_is_no_reply_to_the_next_call),

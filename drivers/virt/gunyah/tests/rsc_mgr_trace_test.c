@@ -49,12 +49,12 @@ struct trace_row {
 #define ROW(n, r, t, e) { #n, trace_##n, trace_##n##_end, r, t, e }
 
 static const struct trace_row trace_rows[] = {
-	ROW(protocol, 55, 27, 0),
-	ROW(lend_psci_off, 21, 18, 8),
-	ROW(lend_psci_reset, 21, 18, 8),
-	ROW(lend_guest_fault, 21, 18, 8),
-	ROW(lend_force_stop, 23, 18, 8),
-	ROW(share_psci_off, 21, 18, 8),
+	ROW(protocol, 55, 30, 0),
+	ROW(lend_psci_off, 21, 20, 8),
+	ROW(lend_psci_reset, 21, 20, 8),
+	ROW(lend_guest_fault, 21, 20, 8),
+	ROW(lend_force_stop, 23, 20, 8),
+	ROW(share_psci_off, 21, 20, 8),
 };
 
 KUNIT_ARRAY_PARAM_DESC(trace, trace_rows, name);
@@ -67,6 +67,7 @@ KUNIT_ARRAY_PARAM_DESC(trace, trace_rows, name);
 #define VM_CONFIG	0x56000009
 #define VM_INIT		0x5600000b
 #define VM_GET_STATE	0x56000017
+#define VM_GET_RESOURCES 0x56000020
 #define VM_GET_VMID	0x56000024
 #define VM_EXITED	0x56100001
 #define VM_STATUS	0x56100008
@@ -330,6 +331,34 @@ static void reclaim(struct replay *r, int want)
 		gh_rm_parcel_uncharge(ft->rm);
 }
 
+static void get_resources(struct replay *r, u16 vmid, const struct line *reply, int want)
+{
+	struct gh_rm_hyp_resources *resources;
+	struct kunit *test = r->ft->test;
+	const u8 *p = reply->data + 8;
+	u32 i;
+
+	KUNIT_ASSERT_EQ_MSG(test, gh_rm_get_hyp_resources(r->ft->rm, vmid, &resources), want,
+			    "line %u", r->at->number);
+	if (want)
+		return;
+	KUNIT_EXPECT_EQ(test, resources->n, get_unaligned_le32(reply->data + 4));
+	for (i = 0; i < resources->n && p < reply->data + reply->len; i++, p += 44) {
+		const struct gh_rm_hyp_resource *res = &resources->resources[i];
+
+		KUNIT_EXPECT_EQ(test, res->type, p[0]);
+		KUNIT_EXPECT_EQ(test, res->partner_vmid, get_unaligned_le16(p + 2));
+		KUNIT_EXPECT_EQ(test, res->label, get_unaligned_le32(p + 8));
+		KUNIT_EXPECT_EQ(test, res->capid, get_unaligned_le64(p + 12));
+		KUNIT_EXPECT_EQ(test, res->virq, get_unaligned_le32(p + 24));
+		/* Nothing had any of these. */
+		KUNIT_EXPECT_EQ(test, res->handle | res->virq_handle, 0);
+		KUNIT_EXPECT_EQ(test, res->base | res->size, 0);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, p, reply->data + reply->len);
+	kvfree(resources);
+}
+
 /* Ask with a typed call. False if there is none that can ask so. */
 static bool ask_typed(struct replay *r, const struct line *reply, int want)
 {
@@ -402,6 +431,11 @@ static bool ask_typed(struct replay *r, const struct line *reply, int want)
 		if (!want)
 			KUNIT_EXPECT_EQ(test, status, reply->data[4]);
 		break;
+	case VM_GET_RESOURCES:
+		if (!short_form)
+			return false;
+		get_resources(r, arg, reply, want);
+		return true;
 	case MEM_RECLAIM:
 		if (req->len != 8 || get_unaligned_le32(req->data + 4))
 			return false;

@@ -92,6 +92,11 @@ def seeds(build):
         "0000" "08030408" "04" "020008aa" "0f", "0000" "08030408" "00" "07000800" "0f" "0f",
         "0000" "0b28" + "04" * 40 + "0200087f" + "04" * 40 + "02000400" "0b28" "02000400",
         "0000" "0b00" "0200087f" "0b00" "02000400", "0000" "0a00" "00" "02000881" "0f" "02000400")]
+    # A list of resources: no, one, and one with the count of two
+    for count, entries in ((0, 0), (1, 1), (2, 1)):
+        reply = struct.pack("<II", 0, count) + bytes(range(44)) * entries
+        found["engine"].append(bytes.fromhex("0000" "0a05" "80" "04") +
+                               raw(1, packets(2, 0x56000020, 0, reply)) + b"\0")
     # A VM from its beginning to its end
     life = [bytes.fromhex(step) for step in (
         "07", "0200000000" "0003" "0100000000", "0f00000001", "1700", "1f00", "270001", "2f00",

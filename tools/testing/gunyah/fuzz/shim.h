@@ -46,6 +46,9 @@ extern bool shim_atomic;
 #define U32_MAX			((u32)~0U)
 #define U64_MAX			((u64)~0ULL)
 
+#ifndef __counted_by
+#define __counted_by(member)
+#endif
 #ifndef fallthrough
 #define fallthrough		__attribute__((__fallthrough__))
 #endif
