@@ -145,4 +145,206 @@ struct gh_vm_exit_info {
  */
 #define GH_VM_GET_EXIT_INFO		_IOR(GH_IOCTL_TYPE, 0xb, struct gh_vm_exit_info)
 
+/*
+ * VM functions
+ */
+
+/* Longest argument of a function, in bytes */
+#define GH_FN_MAX_ARG_SIZE		256
+
+/**
+ * enum gh_fn_type - What a function adds to a VM
+ * @GH_FN_VCPU: A virtual CPU that the caller runs, &struct gh_fn_vcpu_arg.
+ *              GH_VM_ADD_FUNCTION returns the vCPU's file descriptor
+ *              (close-on-exec).
+ * @GH_FN_IRQFD: An interrupt of the guest behind an eventfd, &struct
+ *               gh_fn_irqfd_arg
+ * @GH_FN_IOEVENTFD: An eventfd behind an address of the guest, &struct
+ *                   gh_fn_ioeventfd_arg
+ *
+ * A type may be a module of its own, which is loaded by the alias
+ * ``ghfunc:<type>``.
+ */
+enum gh_fn_type {
+	GH_FN_VCPU	= 1,
+	GH_FN_IRQFD	= 2,
+	GH_FN_IOEVENTFD	= 3,
+};
+
+/**
+ * struct gh_fn_desc - A function to add or to remove
+ * @type: enum gh_fn_type
+ * @arg_size: Size of the type's argument in bytes
+ * @arg: Address of the argument in the caller
+ *
+ * Functions can be added and removed at any time, also while the guest runs.
+ * What of the argument tells which function is to be removed depends on the
+ * type.
+ */
+struct gh_fn_desc {
+	__u32 type;
+	__u32 arg_size;
+	__u64 arg;
+};
+
+#define GH_VM_ADD_FUNCTION		_IOW(GH_IOCTL_TYPE, 0x4, struct gh_fn_desc)
+#define GH_VM_REMOVE_FUNCTION		_IOW(GH_IOCTL_TYPE, 0x7, struct gh_fn_desc)
+
+/**
+ * struct gh_fn_vcpu_arg - Argument of GH_FN_VCPU
+ * @id: The vCPU's number: the guest's cpu nodes are counted from 0
+ *
+ * A vCPU is removed by its @id. A file descriptor that is still open then only
+ * returns ENODEV.
+ */
+struct gh_fn_vcpu_arg {
+	__u32 id;
+};
+
+/*
+ * Hold the interrupt's line until the guest has taken the interrupt, instead of
+ * only raising an edge
+ */
+#define GH_IRQFD_FLAGS_LEVEL		(1UL << 0)
+
+/**
+ * struct gh_fn_irqfd_arg - Argument of GH_FN_IRQFD
+ * @fd: The eventfd. Whatever is written to it raises the interrupt.
+ * @label: Label of the doorbell in the guest's devicetree that stands for the
+ *         interrupt. Several eventfds may share it.
+ * @flags: GH_IRQFD_FLAGS_*
+ * @padding: Ignored
+ *
+ * What is written before the guest was started is delivered when it starts. An
+ * irqfd is removed by its @label; if several have it, @fd tells which.
+ */
+struct gh_fn_irqfd_arg {
+	__u32 fd;
+	__u32 label;
+	__u32 flags;
+	__u32 padding;
+};
+
+/* Only writes of the value &gh_fn_ioeventfd_arg.datamatch */
+#define GH_IOEVENTFD_FLAGS_DATAMATCH	(1UL << 0)
+
+/**
+ * struct gh_fn_ioeventfd_arg - Argument of GH_FN_IOEVENTFD
+ * @datamatch: With GH_IOEVENTFD_FLAGS_DATAMATCH the value that has to be written;
+ *             the @len low bytes of it count
+ * @addr: Guest address in bytes
+ * @len: Size of the write in bytes: 1, 2, 4 or 8. 0 stands for any size and
+ *       cannot be combined with GH_IOEVENTFD_FLAGS_DATAMATCH.
+ * @fd: The eventfd. Writes that match are added to it and do not leave the
+ *      kernel.
+ * @flags: GH_IOEVENTFD_FLAGS_*
+ * @padding: Ignored
+ *
+ * An ioeventfd is removed by its @addr. If several have it,
+ * GH_IOEVENTFD_FLAGS_DATAMATCH with @datamatch, and an @fd other than 0, tell
+ * which.
+ */
+struct gh_fn_ioeventfd_arg {
+	__u64 datamatch;
+	__u64 addr;
+	__u32 len;
+	__s32 fd;
+	__u32 flags;
+	__u32 padding;
+};
+
+/*
+ * ioctls for vCPU file descriptors
+ */
+
+/**
+ * enum gh_vcpu_exit - Why GH_VCPU_RUN returned
+ * @GH_VCPU_EXIT_UNKNOWN: It has not returned yet
+ * @GH_VCPU_EXIT_MMIO: The guest accessed an address that the VMM is to emulate
+ * @GH_VCPU_EXIT_STATUS: The VM has ended, and so has this vCPU
+ */
+enum gh_vcpu_exit {
+	GH_VCPU_EXIT_UNKNOWN	= 0,
+	GH_VCPU_EXIT_MMIO	= 1,
+	GH_VCPU_EXIT_STATUS	= 2,
+};
+
+/**
+ * enum gh_vm_status - State of the VM that GH_VCPU_EXIT_STATUS reports
+ * @GH_VM_STATUS_LOAD_FAILED: The VM could not be started
+ * @GH_VM_STATUS_EXITED: The VM has ended, see &struct gh_vm_exit_info
+ * @GH_VM_STATUS_CRASHED: The VM is in no state to go on and it is not known why
+ */
+enum gh_vm_status {
+	GH_VM_STATUS_LOAD_FAILED	= 1,
+	GH_VM_STATUS_EXITED		= 2,
+	GH_VM_STATUS_CRASHED		= 3,
+};
+
+/**
+ * struct gh_vcpu_run - The page that a vCPU's file descriptor maps at offset 0
+ * @immediate_exit: Set by the VMM to make GH_VCPU_RUN fail with EINTR before the
+ *                  guest runs; nothing but the VMM clears it
+ * @padding: Not used
+ * @exit_reason: enum gh_vcpu_exit, once GH_VCPU_RUN has returned 0
+ * @mmio: For GH_VCPU_EXIT_MMIO
+ * @mmio.phys_addr: Guest address in bytes
+ * @mmio.data: What is written, little endian. What the guest is to read: to be
+ *             filled in before the next GH_VCPU_RUN.
+ * @mmio.len: Size of the access in bytes
+ * @mmio.is_write: 1 for a write, 0 for a read
+ * @mmio.padding: Not used
+ * @status: For GH_VCPU_EXIT_STATUS
+ * @status.status: enum gh_vm_status
+ * @status.exit_info: How the VM ended
+ */
+struct gh_vcpu_run {
+	__u8 immediate_exit;
+	__u8 padding[7];
+
+	__u32 exit_reason;
+
+	union {
+		struct {
+			__u64 phys_addr;
+			__u8 data[8];
+			__u32 len;
+			__u8 is_write;
+			__u8 padding[3];
+		} mmio;
+
+		struct {
+			__u32 status;
+			struct gh_vm_exit_info exit_info;
+		} status;
+	};
+};
+
+/*
+ * GH_VCPU_RUN - run the vCPU until there is something for the caller to do
+ *
+ * May be called by the process that created the VM only. Returns 0 with
+ * &gh_vcpu_run.exit_reason set. Fails with EINTR because of a signal or of
+ * &gh_vcpu_run.immediate_exit; neither loses an exit. Once the VM has ended each
+ * call returns 0 at once, with GH_VCPU_EXIT_STATUS.
+ */
+#define GH_VCPU_RUN			_IO(GH_IOCTL_TYPE, 0x5)
+
+/* GH_VCPU_MMAP_SIZE - returns how many bytes of the file descriptor to map */
+#define GH_VCPU_MMAP_SIZE		_IO(GH_IOCTL_TYPE, 0x6)
+
+/*
+ * Numbers of the Android kernels
+ */
+
+#define GH_ANDROID_IOCTL_TYPE		'A'
+
+/*
+ * GH_VM_ANDROID_LEND_USER_MEM - GH_VM_SET_USER_MEM_REGION with GH_MEM_LENT
+ *
+ * For VMMs that were built for Android. Depends on the kernel's configuration.
+ */
+#define GH_VM_ANDROID_LEND_USER_MEM	_IOW(GH_ANDROID_IOCTL_TYPE, 0x11, \
+						struct gh_userspace_memory_region)
+
 #endif /* _UAPI_LINUX_GUNYAH_H */
