@@ -141,6 +141,10 @@ $(build)/init: $(lab)/init.c
 	@mkdir -p $(@D)
 	@$(step) init $(cc) -static -O2 -Wall -Wextra -Werror -o $@ $<
 
+$(build)/busybox: | deps
+	@mkdir -p $(@D)
+	@$(step) busybox $(lab)/busybox.sh $@
+
 tests	:= $(notdir $(basename $(wildcard tools/testing/selftests/gunyah/*_test.c))) ioctl_fuzz
 
 image: kernel $(if $(HYP),,hyp) vmm selftests $(build)/init
