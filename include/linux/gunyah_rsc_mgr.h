@@ -272,6 +272,10 @@ struct gh_rm_ops {
 	int (*vm_stop)(struct gh_rm *rm, u16 vmid);
 	int (*vm_reset)(struct gh_rm *rm, u16 vmid);
 	int (*vm_get_state)(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status);
+	int (*get_hyp_resources)(struct gh_rm *rm, u16 vmid,
+				 struct gh_rm_hyp_resources **resources);
+	int (*map_virq)(struct gh_rm *rm, u32 virq);
+	void (*unmap_virq)(struct gh_rm *rm, int irq);
 	int (*mem_lend)(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
 	int (*mem_share)(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
 	int (*mem_reclaim)(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
@@ -295,6 +299,8 @@ int gh_rm_vm_reset(struct gh_rm *rm, u16 vmid);
 int gh_rm_vm_get_state(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status);
 int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resources **resources);
 int gh_rm_virq_spec(u32 virq, u32 spec[GH_RM_VIRQ_SPEC_CELLS]);
+int gh_rm_map_virq(struct gh_rm *rm, u32 virq);
+void gh_rm_unmap_virq(struct gh_rm *rm, int irq);
 int gh_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
 int gh_rm_mem_share(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
 int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);

@@ -9,7 +9,11 @@
 
 #include <linux/build_bug.h>
 #include <linux/dev_printk.h>
+#include <linux/device.h>
+#include <linux/irqdomain.h>
 #include <linux/kernel.h>
+#include <linux/of.h>
+#include <linux/of_irq.h>
 #include <linux/slab.h>
 #include <asm/byteorder.h>
 
@@ -545,6 +549,50 @@ int gh_rm_virq_spec(u32 virq, u32 spec[GH_RM_VIRQ_SPEC_CELLS])
 }
 
 /**
+ * gh_rm_map_virq() - Make a resource's interrupt one of Linux's
+ * @rm: the resource manager
+ * @virq: number in the GIC, from struct gh_rm_hyp_resource
+ *
+ * Context: Process context. May sleep.
+ * Return: the interrupt for request_irq(), to be given back by gh_rm_unmap_virq();
+ * 0 if the resource has none; -EINVAL if it has one that no resource can have;
+ * -ENXIO if the interrupt controller does not take it.
+ */
+int gh_rm_map_virq(struct gh_rm *rm, u32 virq)
+{
+	struct irq_fwspec fwspec = { .param_count = GH_RM_VIRQ_SPEC_CELLS };
+	struct device_node *parent;
+	unsigned int irq;
+	int ret;
+
+	ret = gh_rm_virq_spec(virq, fwspec.param);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+
+	/* They come by the interrupt controller that the message queues' come by. */
+	parent = of_irq_find_parent(gh_rm_device(rm)->of_node);
+	if (!parent)
+		return -ENXIO;
+	fwspec.fwnode = of_node_to_fwnode(parent);
+	irq = irq_create_fwspec_mapping(&fwspec);
+	of_node_put(parent);
+
+	return irq ? irq : -ENXIO;
+}
+
+/**
+ * gh_rm_unmap_virq() - The end of gh_rm_map_virq()
+ * @rm: the resource manager
+ * @irq: what that returned; 0 is nothing to unmap
+ *
+ * Context: Process context. May sleep.
+ */
+void gh_rm_unmap_virq(struct gh_rm *rm, int irq)
+{
+	irq_dispose_mapping(irq);
+}
+
+/**
  * gh_rm_notification_vmid() - Which VM is a notification about?
  * @id: message id
  * @payload: payload of the notification
@@ -609,6 +657,9 @@ const struct gh_rm_ops gh_rm_ops = {
 	.vm_stop = gh_rm_vm_stop,
 	.vm_reset = gh_rm_vm_reset,
 	.vm_get_state = gh_rm_vm_get_state,
+	.get_hyp_resources = gh_rm_get_hyp_resources,
+	.map_virq = gh_rm_map_virq,
+	.unmap_virq = gh_rm_unmap_virq,
 	.mem_lend = gh_rm_mem_lend,
 	.mem_share = gh_rm_mem_share,
 	.mem_reclaim = gh_rm_mem_reclaim,

@@ -6,7 +6,8 @@
  *
  *   gh_rm      the device, and each VM manager
  *   gh_vm_mgr  the device, each open /dev/gunyah, each VM, and a retry that is queued
- *   gh_vm      its file, its works while they are queued, and the quarantine
+ *   gh_vm      its file, its works while they are queued, the quarantine, and its
+ *              functions as they need it: a vCPU's file may outlive the VM's
  *   module     each open file, each teardown that is queued, and the quarantine
  *
  * Nothing points down, so a file may outlive the device. Its ioctls then fail with
@@ -70,22 +71,53 @@ static void gh_vm_free(struct kref *kref)
 	list_del(&ghvm->node);
 	mutex_unlock(&mgr->lock);
 
-	WARN_ON_ONCE(!list_empty(&ghvm->regions));
+	WARN_ON_ONCE(!list_empty(&ghvm->regions) || !list_empty(&ghvm->functions) ||
+		     !list_empty(&ghvm->resources));
 	mmdrop(ghvm->mm);
 	gh_vm_mgr_put(mgr);
 	kfree(ghvm);
 }
 
+/**
+ * gh_vm_get() - Keep the structure of a VM
+ * @ghvm: the VM
+ *
+ * It keeps neither the guest running nor the file open.
+ *
+ * Context: Any.
+ * Return: @ghvm.
+ */
 struct gh_vm *gh_vm_get(struct gh_vm *ghvm)
 {
 	kref_get(&ghvm->kref);
 	return ghvm;
 }
+EXPORT_SYMBOL_GPL(gh_vm_get);
 
+/**
+ * gh_vm_put() - The end of gh_vm_get()
+ * @ghvm: the VM
+ *
+ * Context: Process context. May sleep.
+ */
 void gh_vm_put(struct gh_vm *ghvm)
 {
 	kref_put(&ghvm->kref, gh_vm_free);
 }
+EXPORT_SYMBOL_GPL(gh_vm_put);
+
+/**
+ * gh_vm_is_owner() - Is the caller in the address space of the VM's creator?
+ * @ghvm: the VM
+ *
+ * Context: Process context.
+ * Return: whether it is.
+ */
+bool gh_vm_is_owner(struct gh_vm *ghvm)
+{
+	return current->mm == ghvm->mm;
+}
+EXPORT_SYMBOL_GPL(gh_vm_is_owner);
 
 VISIBLE_IF_KUNIT struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr)
 {
@@ -103,6 +135,9 @@ VISIBLE_IF_KUNIT struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr)
 	ghvm->mm = current->mm;
 	mutex_init(&ghvm->mm_lock);
 	INIT_LIST_HEAD(&ghvm->regions);
+	gh_vm_fn_init(ghvm);
+	gh_vm_res_init(ghvm);
+	gh_vm_io_init(ghvm);
 	gh_vm_state_init(ghvm);
 
 	mutex_lock(&mgr->lock);
@@ -112,12 +147,14 @@ VISIBLE_IF_KUNIT struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr)
 	return ghvm;
 }
 
-static long gh_vm_set_mem(struct gh_vm *ghvm, void __user *argp)
+/* @flags: what the ioctl says in addition to what its argument says */
+static long gh_vm_set_mem(struct gh_vm *ghvm, void __user *argp, u32 flags)
 {
 	struct gh_userspace_memory_region region;
 
 	if (copy_from_user(&region, argp, sizeof(region)))
 		return -EFAULT;
+	region.flags |= flags;
 
 	return gh_vm_mem_set(ghvm, &region);
 }
@@ -164,31 +201,57 @@ static long gh_vm_exit_info(struct gh_vm *ghvm, void __user *argp)
 	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
 }
 
+static long gh_vm_function(struct gh_vm *ghvm, void __user *argp, bool add)
+{
+	struct gh_fn_desc desc;
+
+	if (copy_from_user(&desc, argp, sizeof(desc)))
+		return -EFAULT;
+
+	return add ? gh_vm_add_function(ghvm, &desc) : gh_vm_remove_function(ghvm, &desc);
+}
+
+static bool gh_vm_has_ioctl(unsigned int cmd)
+{
+	switch (cmd) {
+	case GH_VM_SET_USER_MEM_REGION:
+	case GH_VM_SET_DTB_CONFIG:
+	case GH_VM_START:
+	case GH_VM_ADD_FUNCTION:
+	case GH_VM_REMOVE_FUNCTION:
+	case GH_VM_GET_EXIT_INFO:
+		return true;
+	case GH_VM_ANDROID_LEND_USER_MEM:
+		return IS_ENABLED(CONFIG_GUNYAH_ANDROID);
+	default:
+		return false;
+	}
+}
+
 static long gh_vm_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	struct gh_vm *ghvm = filp->private_data;
 	void __user *argp = (void __user *)arg;
 
-	switch (cmd) {
-	case GH_VM_SET_USER_MEM_REGION:
-	case GH_VM_SET_DTB_CONFIG:
-	case GH_VM_START:
-	case GH_VM_GET_EXIT_INFO:
-		break;
-	default:
+	if (!gh_vm_has_ioctl(cmd))
 		return -ENOTTY;
-	}
 
 	if (gh_vm_mgr_gone(ghvm->mgr))
 		return -ENODEV;
 
 	switch (cmd) {
 	case GH_VM_SET_USER_MEM_REGION:
-		return gh_vm_set_mem(ghvm, argp);
+		return gh_vm_set_mem(ghvm, argp, 0);
+	case GH_VM_ANDROID_LEND_USER_MEM:
+		return gh_vm_set_mem(ghvm, argp, GH_MEM_LENT);
 	case GH_VM_SET_DTB_CONFIG:
 		return gh_vm_set_dtb_config(ghvm, argp);
 	case GH_VM_START:
 		return gh_vm_start(ghvm);
+	case GH_VM_ADD_FUNCTION:
+		return gh_vm_function(ghvm, argp, true);
+	case GH_VM_REMOVE_FUNCTION:
+		return gh_vm_function(ghvm, argp, false);
 	default:
 		return gh_vm_exit_info(ghvm, argp);
 	}
@@ -251,8 +314,13 @@ static int gh_vm_release(struct inode *inode, struct file *filp)
 {
 	struct gh_vm *ghvm = filp->private_data;
 
+	/*
+	 * In this order a vCPU whose file is still open reports the end of the VM and
+	 * not that it was removed.
+	 */
 	gh_vm_teardown(ghvm);
 	gh_vm_wait_torn_down(ghvm);
+	gh_vm_remove_functions(ghvm);
 	gh_vm_put(ghvm);
 	return 0;
 }

@@ -4,10 +4,12 @@
 
 #include <linux/completion.h>
 #include <linux/gunyah_rsc_mgr.h>
+#include <linux/gunyah_vm_mgr.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/rwsem.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -86,7 +88,7 @@ enum gh_vm_state {
  * @dtb: where the devicetree is
  * @dtb_set: @dtb was set
  *
- * @status_lock: guards what follows, up to @exit_info. Held for a change of state
+ * @status_lock: guards what follows, up to @expected_exit. Held for a change of state
  *               only, never across a call to the resource manager.
  * @state: see enum gh_vm_state
  * @start_result: what GH_VM_START returns, once the start work is done
@@ -95,6 +97,7 @@ enum gh_vm_state {
  * @start_asked: VM_START was sent
  * @exited: the guest has ended
  * @exit_info: how the guest ended
+ * @expected_exit: how it ended if the resource manager does not say, GH_VM_EXIT_TYPE_*
  * @status_wait: woken when any of these changes
  *
  * @rm_lock: held by the one work that deals with the resource manager. It guards
@@ -110,6 +113,16 @@ enum gh_vm_state {
  * @teardown_work: ends the VM
  * @teardown_queued: bit 0: it was queued
  * @torn_down: completed by @teardown_work
+ *
+ * @fn_lock: guards @functions; taken outside all others of these
+ * @functions: struct gh_vm_function_instance
+ *
+ * @resources_lock: guards @resources and @tickets; taken inside @fn_lock and @rm_lock
+ * @resources: what the resource manager made for the VM, see vm_mgr_res.c
+ * @tickets: struct gh_vm_resource_ticket
+ *
+ * @io_lock: guards @io_handlers
+ * @io_handlers: struct gh_vm_io_handler
  */
 struct gh_vm {
 	struct kref kref;
@@ -134,6 +147,7 @@ struct gh_vm {
 	bool start_asked;
 	bool exited;
 	struct gh_vm_exit_info exit_info;
+	u16 expected_exit;
 	wait_queue_head_t status_wait;
 
 	struct mutex rm_lock;		/* see above */
@@ -148,13 +162,21 @@ struct gh_vm {
 	struct work_struct teardown_work;
 	unsigned long teardown_queued;
 	struct completion torn_down;
+
+	struct mutex fn_lock;		/* see above */
+	struct list_head functions;
+
+	struct mutex resources_lock;	/* see above */
+	struct list_head resources;
+	struct list_head tickets;
+
+	struct rw_semaphore io_lock;
+	struct rb_root io_handlers;
 };
 
 /* vm_mgr.c: devices, files and the life of the objects */
 struct gh_vm_mgr *gh_vm_mgr_get(struct gh_vm_mgr *mgr);
 void gh_vm_mgr_put(struct gh_vm_mgr *mgr);
-struct gh_vm *gh_vm_get(struct gh_vm *ghvm);
-void gh_vm_put(struct gh_vm *ghvm);
 
 /* vm_mgr_state.c: the state machine */
 void gh_vm_mgr_state_init(struct gh_vm_mgr *mgr);
@@ -163,7 +185,6 @@ const char *gh_vm_state_name(enum gh_vm_state state);
 enum gh_vm_state gh_vm_state(struct gh_vm *ghvm);
 int gh_vm_start(struct gh_vm *ghvm);
 int gh_vm_get_exit_info(struct gh_vm *ghvm, struct gh_vm_exit_info *info);
-bool gh_vm_has_ended(struct gh_vm *ghvm);
 void gh_vm_teardown(struct gh_vm *ghvm);
 void gh_vm_retry_quarantined(struct gh_vm_mgr *mgr);
 int gh_vm_wq_create(void);
@@ -225,6 +246,20 @@ int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem);
 int gh_vm_mem_reclaim_all(struct gh_vm *ghvm);
 void gh_vm_mem_release(struct gh_vm *ghvm);
 unsigned long gh_vm_mem_pages(struct gh_vm *ghvm, bool at_rm_only);
+
+/* vm_mgr_fn.c: functions */
+void gh_vm_fn_init(struct gh_vm *ghvm);
+long gh_vm_add_function(struct gh_vm *ghvm, const struct gh_fn_desc *desc);
+int gh_vm_remove_function(struct gh_vm *ghvm, const struct gh_fn_desc *desc);
+void gh_vm_remove_functions(struct gh_vm *ghvm);
+
+/* vm_mgr_res.c: resources and tickets */
+void gh_vm_res_init(struct gh_vm *ghvm);
+int gh_vm_add_resources(struct gh_vm *ghvm);
+void gh_vm_remove_resources(struct gh_vm *ghvm);
+
+/* vm_mgr_io.c: IO handlers */
+void gh_vm_io_init(struct gh_vm *ghvm);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 /* For tests of what is behind the files, the device and the pinning of pages */

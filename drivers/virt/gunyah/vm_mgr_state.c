@@ -179,9 +179,38 @@ static void gh_vm_exit_work(struct work_struct *work)
 	struct gh_vm *ghvm = container_of(to_delayed_work(work), struct gh_vm, exit_work);
 
 	down_write(&ghvm->status_lock);
-	gh_vm_set_exited(ghvm, GH_VM_EXIT_TYPE_UNKNOWN, NULL, 0);
+	gh_vm_set_exited(ghvm, ghvm->expected_exit, NULL, 0);
 	up_write(&ghvm->status_lock);
 }
+
+/* The guest has ended: the message that says how is to come soon, or was lost. */
+static void gh_vm_await_exited(struct gh_vm *ghvm)
+{
+	lockdep_assert_held_write(&ghvm->status_lock);
+
+	if (ghvm->start_asked && !ghvm->exited && ghvm->state <= GH_VM_RUNNING)
+		queue_delayed_work(gh_vm_wq, &ghvm->exit_work, GH_VM_EXITED_GRACE);
+}
+
+/**
+ * gh_vm_expect_exit() - One of the VM's vCPUs shows that the guest has ended
+ * @ghvm: the VM
+ * @exit_type: enum gh_vm_exit_type: how, as far as the vCPU shows
+ *
+ * The resource manager will say so, too, and more precisely. If it does not within
+ * a second the VM has ended like this.
+ *
+ * Context: Process context. May sleep.
+ */
+void gh_vm_expect_exit(struct gh_vm *ghvm, u16 exit_type)
+{
+	down_write(&ghvm->status_lock);
+	if (ghvm->expected_exit == GH_VM_EXIT_TYPE_UNKNOWN)
+		ghvm->expected_exit = exit_type;
+	gh_vm_await_exited(ghvm);
+	up_write(&ghvm->status_lock);
+}
+EXPORT_SYMBOL_GPL(gh_vm_expect_exit);
 
 static void gh_vm_notify_status(struct gh_rm_listener *listener, enum gh_rm_vm_status status)
 {
@@ -195,9 +224,8 @@ static void gh_vm_notify_status(struct gh_rm_listener *listener, enum gh_rm_vm_s
 
 	down_write(&ghvm->status_lock);
 	gh_vm_rm_status_told(ghvm, status);
-	if (status == GH_RM_VM_STATUS_EXITED && ghvm->start_asked && !ghvm->exited &&
-	    ghvm->state <= GH_VM_RUNNING)
-		queue_delayed_work(gh_vm_wq, &ghvm->exit_work, GH_VM_EXITED_GRACE);
+	if (status == GH_RM_VM_STATUS_EXITED)
+		gh_vm_await_exited(ghvm);
 	up_write(&ghvm->status_lock);
 }
 
@@ -371,6 +399,8 @@ static int gh_vm_undo(struct gh_vm *ghvm)
 
 	if (!ghvm->vmid)
 		return 0;
+
+	gh_vm_remove_resources(ghvm);
 
 	ret = gh_vm_unwind(ghvm);
 	if (ret)
@@ -596,6 +626,10 @@ static int gh_vm_do_start(struct gh_vm *ghvm)
 	if (ret)
 		return ret;
 
+	ret = gh_vm_add_resources(ghvm);
+	if (ret)
+		return ret;
+
 	/* The guest may end before its start is answered. */
 	down_write(&ghvm->status_lock);
 	ghvm->start_asked = true;
@@ -764,7 +798,8 @@ int gh_vm_get_exit_info(struct gh_vm *ghvm, struct gh_vm_exit_info *info)
  * gh_vm_has_ended() - Will nothing more happen to the VM?
  * @ghvm: the VM
  *
- * Return: true once the guest has ended or failed to start.
+ * Context: Any.
+ * Return: true once the guest has ended or failed to start, or is being ended.
  */
 bool gh_vm_has_ended(struct gh_vm *ghvm)
 {
@@ -772,11 +807,69 @@ bool gh_vm_has_ended(struct gh_vm *ghvm)
 	case GH_VM_NEW:
 	case GH_VM_STARTING:
 	case GH_VM_RUNNING:
-		return false;
+		return test_bit(GH_VM_TEARDOWN_QUEUED, &ghvm->teardown_queued);
 	default:
 		return true;
 	}
 }
+EXPORT_SYMBOL_GPL(gh_vm_has_ended);
+
+/**
+ * gh_vm_end_status() - Has the VM ended, and how is a vCPU to report it?
+ * @ghvm: the VM
+ * @status: set to enum gh_vm_status if the VM has ended
+ * @info: set to how it ended
+ *
+ * A VM that is ended by its file being closed, or the device being removed, was
+ * stopped by force; a vCPU's file may still be open then.
+ *
+ * Context: Process context. May sleep.
+ * Return: whether it has ended.
+ */
+bool gh_vm_end_status(struct gh_vm *ghvm, u32 *status, struct gh_vm_exit_info *info)
+{
+	if (!gh_vm_has_ended(ghvm))
+		return false;
+
+	*status = GH_VM_STATUS_EXITED;
+	*info = (struct gh_vm_exit_info) { .type = GH_VM_EXIT_TYPE_VM_FORCE_STOPPED };
+
+	down_read(&ghvm->status_lock);
+	if (ghvm->exited)
+		*info = ghvm->exit_info;
+	else if (ghvm->start_result)
+		*status = GH_VM_STATUS_LOAD_FAILED;
+	up_read(&ghvm->status_lock);
+
+	return true;
+}
+EXPORT_SYMBOL_GPL(gh_vm_end_status);
+
+/**
+ * gh_vm_add_status_wait() - Be woken when the state of a VM changes
+ * @ghvm: the VM
+ * @wait: woken with spinlocks held
+ *
+ * Context: Any.
+ */
+void gh_vm_add_status_wait(struct gh_vm *ghvm, struct wait_queue_entry *wait)
+{
+	add_wait_queue(&ghvm->status_wait, wait);
+}
+EXPORT_SYMBOL_GPL(gh_vm_add_status_wait);
+
+/**
+ * gh_vm_remove_status_wait() - The end of gh_vm_add_status_wait()
+ * @ghvm: the VM
+ * @wait: not woken any more when this returns
+ *
+ * Context: Any.
+ */
+void gh_vm_remove_status_wait(struct gh_vm *ghvm, struct wait_queue_entry *wait)
+{
+	remove_wait_queue(&ghvm->status_wait, wait);
+}
+EXPORT_SYMBOL_GPL(gh_vm_remove_status_wait);
 
 /**
  * gh_vm_mgr_state_init() - Set up what the VMs of a VM manager share
@@ -801,6 +894,7 @@ void gh_vm_state_init(struct gh_vm *ghvm)
 	ghvm->state = GH_VM_NEW;
 	ghvm->rm_status = GH_RM_VM_STATUS_NO_STATE;
 	ghvm->rm_status_known = true;
+	ghvm->expected_exit = GH_VM_EXIT_TYPE_UNKNOWN;
 	ghvm->listener.status = gh_vm_notify_status;
 	ghvm->listener.exited = gh_vm_notify_exited;
 	INIT_WORK(&ghvm->start_work, gh_vm_start_work);

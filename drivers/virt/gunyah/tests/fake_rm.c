@@ -28,6 +28,8 @@ static const char * const fake_rm_op_names[FAKE_RM_NR_OPS] = {
 	[FAKE_RM_SHARE]		= "SHARE",
 	[FAKE_RM_CONFIGURE]	= "CONFIGURE",
 	[FAKE_RM_INIT]		= "INIT",
+	[FAKE_RM_GET_RESOURCES]	= "GET_HYP_RESOURCES",
+	[FAKE_RM_MAP_VIRQ]	= "map virq",
 	[FAKE_RM_START]		= "START",
 	[FAKE_RM_STOP]		= "STOP",
 	[FAKE_RM_RESET]		= "RESET",
@@ -689,6 +691,47 @@ static int fake_rm_vm_get_state(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status
 	return fake_rm_leave(&call);
 }
 
+static int fake_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid,
+				     struct gh_rm_hyp_resources **resources)
+{
+	struct fake_rm_call call;
+	bool carry_out = fake_rm_enter(rm, FAKE_RM_GET_RESOURCES, &call);
+	struct gh_rm_hyp_resources *new;
+	struct fake_rm *f = call.f;
+
+	if (fake_rm_vm_in(&call, vmid, BIT(GH_RM_VM_STATUS_READY)) && carry_out &&
+	    call.outcome == FAKE_RM_OK) {
+		new = kvmalloc(struct_size(new, resources, f->n_resources), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(f->test, new);
+		new->n = f->n_resources;
+		memcpy(new->resources, f->resources, flex_array_size(new, resources, new->n));
+		*resources = new;
+	}
+	return fake_rm_leave(&call);
+}
+
+static int fake_rm_map_virq(struct gh_rm *rm, u32 virq)
+{
+	struct fake_rm_call call;
+	bool carry_out = fake_rm_enter(rm, FAKE_RM_MAP_VIRQ, &call);
+	int ret;
+
+	if (carry_out && virq)
+		call.f->mapped++;
+	ret = fake_rm_leave(&call);
+	return ret ? ret : virq;
+}
+
+static void fake_rm_unmap_virq(struct gh_rm *rm, int irq)
+{
+	struct fake_rm *f = fake_rm(rm);
+
+	mutex_lock(&f->lock);
+	if (irq)
+		f->mapped--;
+	mutex_unlock(&f->lock);
+}
+
 /*
  * Memory
  */
@@ -971,6 +1014,9 @@ const struct gh_rm_ops fake_rm_ops = {
 	.vm_stop = fake_rm_vm_stop,
 	.vm_reset = fake_rm_vm_reset,
 	.vm_get_state = fake_rm_vm_get_state,
+	.get_hyp_resources = fake_rm_get_hyp_resources,
+	.map_virq = fake_rm_map_virq,
+	.unmap_virq = fake_rm_unmap_virq,
 	.mem_lend = fake_rm_mem_lend,
 	.mem_share = fake_rm_mem_share,
 	.mem_reclaim = fake_rm_mem_reclaim,

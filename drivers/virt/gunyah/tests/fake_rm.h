@@ -31,6 +31,8 @@ enum fake_rm_op {
 	FAKE_RM_SHARE,
 	FAKE_RM_CONFIGURE,
 	FAKE_RM_INIT,
+	FAKE_RM_GET_RESOURCES,
+	FAKE_RM_MAP_VIRQ,
 	FAKE_RM_START,
 	FAKE_RM_STOP,
 	FAKE_RM_RESET,
@@ -68,6 +70,7 @@ enum fake_rm_outcome {
 #define FAKE_RM_FIRST_VMID	0x80
 #define FAKE_RM_HOST_VMID	3
 #define FAKE_RM_MAX_FAULTS	8
+#define FAKE_RM_MAX_RESOURCES	8
 #define FAKE_RM_ALWAYS		UINT_MAX
 
 struct fake_rm_vm {
@@ -147,6 +150,9 @@ struct fake_rm_image {
  * @vms: the VMs, from %FAKE_RM_FIRST_VMID on
  * @parcels: struct fake_rm_parcel
  * @image: the image that was accepted last
+ * @resources: what comes with a VM; an interrupt is mapped to itself
+ * @n_resources: number of @resources
+ * @mapped: number of interrupts that are mapped
  * @next_handle: handle of the next parcel
  * @faults: the script
  * @n_faults: number of @faults
@@ -190,6 +196,9 @@ struct fake_rm {
 	struct fake_rm_vm vms[FAKE_RM_MAX_VMS];
 	struct list_head parcels;
 	struct fake_rm_image image;
+	struct gh_rm_hyp_resource resources[FAKE_RM_MAX_RESOURCES];
+	unsigned int n_resources;
+	unsigned int mapped;
 	u32 next_handle;
 	struct fake_rm_fault faults[FAKE_RM_MAX_FAULTS];
 	unsigned int n_faults;

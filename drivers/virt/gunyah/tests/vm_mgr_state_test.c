@@ -321,6 +321,7 @@ static const struct stage stages[] = {
 	{ "last lend", FAKE_RM_LEND, 1 },
 	{ "configure", FAKE_RM_CONFIGURE, 0 },
 	{ "init", FAKE_RM_INIT, 0 },
+	{ "get resources", FAKE_RM_GET_RESOURCES, 0 },
 	{ "start", FAKE_RM_START, 0 },
 };
 
@@ -1955,7 +1956,7 @@ static void random_faults(struct kunit *test)
 {
 	static const enum fake_rm_op ops[] = {
 		FAKE_RM_ALLOC_VMID, FAKE_RM_LEND, FAKE_RM_SHARE, FAKE_RM_CONFIGURE, FAKE_RM_INIT,
-		FAKE_RM_START, FAKE_RM_STOP, FAKE_RM_RESET, FAKE_RM_GET_STATE, FAKE_RM_RECLAIM,
+		FAKE_RM_GET_RESOURCES, FAKE_RM_START, FAKE_RM_STOP, FAKE_RM_RESET, FAKE_RM_GET_STATE, FAKE_RM_RECLAIM,
 		FAKE_RM_DEALLOC_VMID,
 	};
 	struct vm_test *vt = test->priv;
