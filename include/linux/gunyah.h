@@ -147,12 +147,57 @@ static inline u16 gh_api_version(const struct gh_hypercall_hyp_identify_resp *re
 
 #define GH_HYPERCALL_MSGQ_TX_FLAGS_PUSH	BIT(0)
 
+/**
+ * enum gh_vcpu_state - Why a vCPU left, &struct gh_hypercall_vcpu_run_resp
+ * @GH_VCPU_STATE_READY: its time is over or the host has an interrupt; it can go on
+ * @GH_VCPU_STATE_EXPECTS_WAKEUP: it sleeps until its interrupt. state_data[0] is 0
+ *                                for WFI, else what PSCI was asked for.
+ * @GH_VCPU_STATE_POWERED_OFF: it is off until its interrupt, or if state_data[0] is
+ *                             not 0 until the VM is reset
+ * @GH_VCPU_STATE_BLOCKED: something in the hypervisor keeps it for the moment
+ * @GH_VCPU_ADDRSPACE_VMMIO_READ: it reads state_data[1] bytes at state_data[0]
+ * @GH_VCPU_ADDRSPACE_VMMIO_WRITE: it writes state_data[1] bytes at state_data[0],
+ *                                 of which state_data[2] is the value
+ * @GH_VCPU_STATE_FAULT: it cannot go on, ever
+ * @GH_VCPU_STATE_SYSTEM_RESET: it has asked PSCI to reset the VM. state_data[0] says
+ *                              how, state_data[1] is the cookie.
+ *
+ * The states are those of the hypervisor's public API document, section "Run a Proxy-Scheduled VCPU".
+ */
+enum gh_vcpu_state {
+	GH_VCPU_STATE_READY		= 0,
+	GH_VCPU_STATE_EXPECTS_WAKEUP	= 1,
+	GH_VCPU_STATE_POWERED_OFF	= 2,
+	GH_VCPU_STATE_BLOCKED		= 3,
+	GH_VCPU_ADDRSPACE_VMMIO_READ	= 4,
+	GH_VCPU_ADDRSPACE_VMMIO_WRITE	= 5,
+	GH_VCPU_STATE_FAULT		= 6,
+	GH_VCPU_STATE_SYSTEM_RESET	= 0x100,
+};
+
+/* state_data[0] of GH_VCPU_STATE_SYSTEM_RESET: SYSTEM_RESET, else SYSTEM_RESET2 */
+#define GH_VCPU_SYSTEM_RESET_PLAIN	BIT_ULL(63)
+
+/**
+ * struct gh_hypercall_vcpu_run_resp - How a vCPU left
+ * @state: enum gh_vcpu_state, or something that we do not know
+ * @state_data: depends on @state
+ */
+struct gh_hypercall_vcpu_run_resp {
+	u64 state;
+	u64 state_data[3];
+};
+
 #if IS_ENABLED(CONFIG_GUNYAH_HYPERCALL)
 bool arch_is_gh_guest(void);
 void gh_hypercall_hyp_identify(struct gh_hypercall_hyp_identify_resp *hyp_identity);
 enum gh_error gh_hypercall_msgq_send(u64 capid, size_t size, void *buff, u64 tx_flags, bool *ready);
 enum gh_error gh_hypercall_msgq_recv(u64 capid, void *buff, size_t size, size_t *recv_size,
 				     bool *ready);
+enum gh_error gh_hypercall_bell_send(u64 capid, u64 new_flags, u64 *old_flags);
+enum gh_error gh_hypercall_bell_set_mask(u64 capid, u64 enable_mask, u64 ack_mask);
+enum gh_error gh_hypercall_vcpu_run(u64 capid, u64 resume_data,
+				    struct gh_hypercall_vcpu_run_resp *resp);
 #else
 /* Compile testing where there is no HVC instruction: no hypervisor, ever. */
 static inline bool arch_is_gh_guest(void)
@@ -178,6 +223,23 @@ gh_hypercall_msgq_recv(u64 capid, void *buff, size_t size, size_t *recv_size, bo
 {
 	*recv_size = 0;
 	*ready = false;
+	return GH_ERROR_UNIMPLEMENTED;
+}
+
+static inline enum gh_error gh_hypercall_bell_send(u64 capid, u64 new_flags, u64 *old_flags)
+{
+	return GH_ERROR_UNIMPLEMENTED;
+}
+
+static inline enum gh_error
+gh_hypercall_bell_set_mask(u64 capid, u64 enable_mask, u64 ack_mask)
+{
+	return GH_ERROR_UNIMPLEMENTED;
+}
+
+static inline enum gh_error
+gh_hypercall_vcpu_run(u64 capid, u64 resume_data, struct gh_hypercall_vcpu_run_resp *resp)
+{
 	return GH_ERROR_UNIMPLEMENTED;
 }
 #endif

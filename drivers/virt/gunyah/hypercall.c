@@ -26,8 +26,11 @@ static const uuid_t gh_hypervisor_uid =
 						   ARM_SMCCC_OWNER_VENDOR_HYP, 0x8000 | (call))
 
 #define GH_HYPERCALL_HYP_IDENTIFY	GH_HYPERCALL(0x00)
+#define GH_HYPERCALL_BELL_SEND		GH_HYPERCALL(0x12)
+#define GH_HYPERCALL_BELL_SET_MASK	GH_HYPERCALL(0x15)
 #define GH_HYPERCALL_MSGQ_SEND		GH_HYPERCALL(0x1b)
 #define GH_HYPERCALL_MSGQ_RECV		GH_HYPERCALL(0x1c)
+#define GH_HYPERCALL_VCPU_RUN		GH_HYPERCALL(0x65)
 
 /**
  * arch_is_gh_guest() - Is the hypervisor below us Gunyah?
@@ -145,6 +148,85 @@ enum gh_error gh_hypercall_msgq_recv(u64 capid, void *buff, size_t size, size_t 
 	return res.a0;
 }
 EXPORT_SYMBOL_GPL(gh_hypercall_msgq_recv);
+
+/**
+ * gh_hypercall_bell_send() - Set flags of a doorbell
+ * @capid: capability of the doorbell
+ * @new_flags: the flags to set
+ * @old_flags: set to the flags that were set before, or NULL
+ *
+ * The receiver is interrupted if one of the flags that it has enabled is set.
+ *
+ * Context: Any.
+ * Return: GH_ERROR_OK or what is wrong with @capid.
+ */
+enum gh_error gh_hypercall_bell_send(u64 capid, u64 new_flags, u64 *old_flags)
+{
+	struct arm_smccc_res res;
+
+	arm_smccc_1_1_hvc(GH_HYPERCALL_BELL_SEND, capid, new_flags, 0, &res);
+
+	if (res.a0 == GH_ERROR_OK && old_flags)
+		*old_flags = res.a1;
+
+	return res.a0;
+}
+EXPORT_SYMBOL_GPL(gh_hypercall_bell_send);
+
+/**
+ * gh_hypercall_bell_set_mask() - Say what the flags of a doorbell do
+ * @capid: capability of the doorbell
+ * @enable_mask: the flags that interrupt the receiver for as long as they are set
+ * @ack_mask: the flags that are cleared when the receiver takes the interrupt
+ *
+ * Context: Any.
+ * Return: GH_ERROR_OK or what is wrong with @capid.
+ */
+enum gh_error gh_hypercall_bell_set_mask(u64 capid, u64 enable_mask, u64 ack_mask)
+{
+	struct arm_smccc_res res;
+
+	arm_smccc_1_1_hvc(GH_HYPERCALL_BELL_SET_MASK, capid, enable_mask, ack_mask, 0, &res);
+
+	return res.a0;
+}
+EXPORT_SYMBOL_GPL(gh_hypercall_bell_set_mask);
+
+/**
+ * gh_hypercall_vcpu_run() - Run a vCPU on this CPU until it leaves
+ * @capid: capability of the vCPU
+ * @resume_data: what it reads, if it left with GH_VCPU_ADDRSPACE_VMMIO_READ
+ * @resp: set to how it left
+ *
+ * Any interrupt of the host's makes it leave, also one that the caller has masked.
+ *
+ * Context: Any.
+ * Return: GH_ERROR_OK; GH_ERROR_RETRY if nothing has happened and it is to be tried
+ * again; GH_ERROR_BUSY if it is being run or the host is not to run it;
+ * GH_ERROR_OBJECT_STATE if it is not active; or what is wrong with @capid. @resp is
+ * valid for GH_ERROR_OK only.
+ */
+enum gh_error gh_hypercall_vcpu_run(u64 capid, u64 resume_data,
+				    struct gh_hypercall_vcpu_run_resp *resp)
+{
+	struct arm_smccc_1_2_regs args = {
+		.a0 = GH_HYPERCALL_VCPU_RUN,
+		.a1 = capid,
+		.a2 = resume_data,
+		/* Two more resume arguments, and the one that must be zero with every call */
+	};
+	struct arm_smccc_1_2_regs res;
+
+	arm_smccc_1_2_hvc(&args, &res);
+
+	resp->state = res.a1;
+	resp->state_data[0] = res.a2;
+	resp->state_data[1] = res.a3;
+	resp->state_data[2] = res.a4;
+
+	return res.a0;
+}
+EXPORT_SYMBOL_GPL(gh_hypercall_vcpu_run);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Gunyah hypervisor calls");
