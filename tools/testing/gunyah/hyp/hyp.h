@@ -4,8 +4,9 @@
  * for, what it holds and under which lock.
  *
  * Locks, outermost first: control lock (rm.c) and psci_lock (host.c), each taken
- * with none held; proxy lock (proxy.c), with none held; queue lock (msgq.c);
- * ownership lock (stage2.c).
+ * with none held; proxy lock (proxy.c), with none held; capability lock (caps.c);
+ * queue lock (msgq.c); ownership lock (stage2.c). The vGIC's lock (vgic.c) is inside
+ * all of these.
  */
 #ifndef _HYP_H
 #define _HYP_H
@@ -66,8 +67,8 @@ void hostfdt_finish(void *fdt);		/* makes it the host's */
 /* gic.c */
 #define HOST_SPI_TX	200		/* see gic.c for the choice */
 #define HOST_SPI_RX	201
-#define HOST_SPI_VCPU	202		/* and up: to wake a vCPU that the host runs */
-#define HOST_SPI_VCPUS	54
+#define HOST_SPI_GUEST	202		/* and up: those of guests */
+#define HOST_SPI_GUESTS	54
 #define CAP_STEP	4UL
 void gic_init(void);
 void gic_init_hidden(u32 cpu);
@@ -123,6 +124,14 @@ u64 abort_ipa(u64 far);
 u64 exception_vector(void);
 
 /* hypercall.c */
+#define ERROR_OK		0
+#define ERROR_ARGUMENT_INVALID	1
+#define ERROR_BUSY		31
+#define ERROR_CAP_NULL		50
+#define ERROR_TYPE		52
+#define ERROR_RIGHTS		53
+#define ERROR_EMPTY		60
+#define ERROR_FULL		61
 bool hypercall(u64 x[31], u32 imm, bool host);
 
 /* msgq.c */
@@ -131,6 +140,19 @@ u64 msgq_host_send(u64 cap, u64 size, u64 va, u64 *not_full);
 u64 msgq_host_receive(u64 cap, u64 va, u64 max, u64 *size, u64 *not_empty);
 bool msgq_rm_receive(void *packet, u32 *len);
 bool msgq_rm_send(const void *packet, u32 len);
+
+/* caps.c */
+enum cap_kind {
+	CAP_NONE,
+	CAP_VCPU,
+};
+u64 cap_id(u32 slot);
+u32 cap_take(enum cap_kind kind, u16 vmid, u16 index);
+void cap_free(u32 slot);
+bool cap_exists(u64 cap);
+u64 cap_find(u64 cap, enum cap_kind kind, u16 *vmid, u16 *index);
+bool host_spis_take(u32 *spi, u32 count);
+void host_spi_free(u32 spi);
 
 /* rm.c */
 extern struct rm_model *rm_model;
@@ -148,8 +170,15 @@ bool guest_vm_has_rpc(void *env, uint16_t vmid);
 bool guest_resource(void *env, uint16_t vmid, uint32_t index, struct rm_resource *r);
 
 /* proxy.c */
-bool vcpu_has_cap(u64 cap);
 bool proxy_poll(void);
+
+/*
+ * vgic.c: an SPI of a guest's, 32 and up. @edge: one more event, which the guest sees
+ * once; @level_high is not looked at. Otherwise @level_high is what the line is at from
+ * now on. By any CPU, with any lock held but vgic.c's; an interrupt or a VM that is not
+ * there is ignored.
+ */
+void vgic_set_spi(u16 vmid, u32 intid, bool level_high, bool edge);
 
 /* vcpu.c */
 void vcpu_cpu_init(void);

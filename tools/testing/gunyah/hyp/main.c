@@ -111,7 +111,7 @@ static void choose_caps(void)
 	/* One random word is common to all; the differing one has 4 byte steps. */
 	config.tx_cap = (x[0] << 32) | (x[1] & 0xfffffffc);
 	config.rx_cap = (x[0] << 32) | (x[2] & 0xfffffffc);
-	/* Those of vCPUs are made of this one by changing its low bits (proxy.c). */
+	/* Those of guests are made of this one by changing its low bits (caps.c). */
 	if ((config.rx_cap ^ config.tx_cap) < 0x1000)
 		config.rx_cap ^= 0x1000;
 }

@@ -12,13 +12,6 @@
 
 #define DEPTH			8
 
-#define ERROR_OK		0
-#define ERROR_ARGUMENT_INVALID	1
-#define ERROR_TYPE		52
-#define ERROR_RIGHTS		53
-#define ERROR_EMPTY		60
-#define ERROR_FULL		61
-
 struct queue {
 	u32 head, count;
 	struct {
@@ -50,7 +43,7 @@ static u64 wrong_cap(u64 cap, u64 other)
 {
 	if (cap == other)
 		return ERROR_RIGHTS;
-	return vcpu_has_cap(cap) ? ERROR_TYPE : ERROR_ARGUMENT_INVALID;
+	return cap_exists(cap) ? ERROR_TYPE : ERROR_ARGUMENT_INVALID;
 }
 
 /*

@@ -4,85 +4,19 @@
  * CPU that calls it, until there is something for the host to do. And what the
  * resource manager tells the host of any vCPU: capability id and interrupt.
  *
- * proxy_lock guards the capabilities, the interrupts and vm->proxy; host CPUs and
- * the hidden CPU take it. The vcpu of such a guest belongs to the CPU that runs it
- * while vm->proxy.running is set, and to who holds proxy_lock otherwise. What a
- * guest ends with is left there for the hidden CPU, whose the resource manager is.
+ * proxy_lock guards vm->cap, vm->cpus and vm->proxy; host CPUs and the hidden CPU take
+ * it. The vcpu of such a guest belongs to the CPU that runs it while vm->proxy.running is
+ * set, and to who holds proxy_lock otherwise. What a guest ends with is left there for
+ * the hidden CPU, whose the resource manager is.
  *
  * vCPU 0 runs. Others that the devicetree has are there and off, for good. State
  * BLOCKED is never returned: nothing here blocks a vCPU but its own sleep.
  */
 #include "guest.h"
 
-#define ERROR_OK		0
-#define ERROR_ARGUMENT_INVALID	1
-#define ERROR_BUSY		31
-#define ERROR_CAP_NULL		50
-#define ERROR_TYPE		52
-
-/* All VMs with all the vCPUs they can have: ids do not run out. */
-#define MAX_CAPS		728
-/* In the debug build 2 is the resource manager's own vCPU. */
-#define FIRST_DEBUG_CAP		3
 #define LEAVE_MS		5000
 
-static struct {
-	u16 vmid;			/* 0: free */
-	u8 index;
-} caps[MAX_CAPS];
-static u64 spis;			/* bit n: HOST_SPI_VCPU + n is in use */
-static u32 n_spis;
 static struct spinlock proxy_lock;
-
-/* The ids differ from the queues' by choose_caps(). */
-static u64 cap_id(u32 slot)
-{
-	if (config.policy == RM_POLICY_DEBUG)
-		return FIRST_DEBUG_CAP + slot;
-	return config.rx_cap ^ ((slot + 1) * CAP_STEP);
-}
-
-/* MAX_CAPS or more if there is no such slot */
-static u64 cap_slot(u64 cap)
-{
-	u64 diff = cap ^ config.rx_cap;
-
-	if (config.policy == RM_POLICY_DEBUG)
-		return cap - FIRST_DEBUG_CAP;
-	return diff % CAP_STEP ? MAX_CAPS : diff / CAP_STEP - 1;
-}
-
-bool vcpu_has_cap(u64 cap)
-{
-	u64 slot = cap_slot(cap);
-	bool has;
-
-	spin_lock(&proxy_lock);
-	has = slot < MAX_CAPS && caps[slot].vmid;
-	spin_unlock(&proxy_lock);
-	return has;
-}
-
-static void take_cap(u16 vmid, u32 index)
-{
-	u32 slot = 0;
-
-	while (caps[slot].vmid)
-		slot++;
-	caps[slot].vmid = vmid;
-	caps[slot].index = index;
-	vms[vmid].cap[index] = slot;
-}
-
-/* The lowest that are free, as for capabilities */
-static void take_spi(struct vm *vm, u32 index)
-{
-	u32 n = __builtin_ctzl(~spis);
-
-	spis |= BIT(n);
-	n_spis++;
-	vm->proxy.spi[index] = HOST_SPI_VCPU + n;
-}
 
 /* VM_INIT: false if there are not enough interrupts for all of them. */
 bool vcpus_create(u16 vmid, u32 cpus, bool proxy)
@@ -91,16 +25,13 @@ bool vcpus_create(u16 vmid, u32 cpus, bool proxy)
 	bool ok;
 
 	spin_lock(&proxy_lock);
-	ok = !proxy || cpus + n_spis <= HOST_SPI_VCPUS;
+	memset(&vm->proxy, 0, sizeof(vm->proxy));
+	ok = !proxy || host_spis_take(vm->proxy.spi, cpus);
 	if (ok) {
-		memset(&vm->proxy, 0, sizeof(vm->proxy));
 		vm->proxy.on = proxy;
 		vm->cpus = cpus;
-		for (u32 i = 0; i < cpus; i++) {
-			take_cap(vmid, i);
-			if (proxy)
-				take_spi(vm, i);
-		}
+		for (u32 i = 0; i < cpus; i++)
+			vm->cap[i] = cap_take(CAP_VCPU, vmid, i);
 	}
 	spin_unlock(&proxy_lock);
 	return ok;
@@ -113,13 +44,9 @@ void vcpus_destroy(u16 vmid)
 
 	spin_lock(&proxy_lock);
 	for (u32 i = 0; i < vm->cpus; i++) {
-		caps[vm->cap[i]].vmid = 0;
-		if (!vm->proxy.on)
-			continue;
-		/* Nor does an edge that nobody took wake the next owner's vCPU. */
-		gic_clear_spi(vm->proxy.spi[i]);
-		spis &= ~BIT(vm->proxy.spi[i] - HOST_SPI_VCPU);
-		n_spis--;
+		cap_free(vm->cap[i]);
+		if (vm->proxy.on)
+			host_spi_free(vm->proxy.spi[i]);
 	}
 	vm->cpus = 0;
 	vm->proxy.on = false;
@@ -343,18 +270,12 @@ static bool begin(struct vm *vm, u32 index, struct vcpu_result *r)
 	return true;
 }
 
-static u64 lookup(u64 cap, u16 *vmid, u32 *index)
+static u64 lookup(u64 cap, u16 *vmid, u16 *index)
 {
-	u64 slot = cap_slot(cap);
+	u64 error = cap_find(cap, CAP_VCPU, vmid, index);
 
-	if (cap == config.tx_cap || cap == config.rx_cap)
-		return ERROR_TYPE;
-	if (slot >= MAX_CAPS)
-		return ERROR_ARGUMENT_INVALID;
-	*vmid = caps[slot].vmid;
-	*index = caps[slot].index;
-	if (!*vmid)
-		return ERROR_CAP_NULL;
+	if (error)
+		return error;
 	if (!vms[*vmid].proxy.on || (!*index && vms[*vmid].proxy.running))
 		return ERROR_BUSY;
 	return ERROR_OK;
@@ -368,9 +289,8 @@ u64 vcpu_run(u64 cap, u64 resume, u64 reserved, struct vcpu_result *r)
 {
 	bool asleep, runs = false;
 	struct vm *vm;
+	u16 vmid, index;
 	u64 error;
-	u32 index;
-	u16 vmid;
 
 	memset(r, 0, sizeof(*r));
 	if (reserved)
