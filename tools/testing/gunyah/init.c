@@ -7,7 +7,7 @@
  *   run PROGRAM [ARG]...    output goes line by line to the kernel log
  *   show PROGRAM [ARG]...   output goes to the console as it is
  *   insmod FILE [PARAM]...
- *   rmmod NAME
+ *   rmmod NAME              and before it what uses it
  *   expect STATUS COMMAND   the command has to end with this status, not with 0
  *   quiet COMMAND           the kernel may not say anything meanwhile
  *   limit SECONDS           for each command from here on
@@ -20,8 +20,11 @@
  *   lab: stuck COMMAND           did not even end when it was killed
  *   lab: error TEXT
  *   lab: done                    all commands were carried out
+ *
+ * The kernel calls it, too, in place of modprobe, to load a module by an alias.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -44,6 +47,7 @@
 /* The kernel refuses records of more than 1024 bytes; leave room for prefixes */
 #define MAX_RECORD	900
 #define MAX_LINE	512
+#define MODULES		"/lib/modules/lab/"
 /* What a program gets to end after SIGKILL, and its pipe to run dry */
 #define GRACE_MS	5000
 
@@ -105,13 +109,64 @@ static int insmod(char **argv)
 	return 0;
 }
 
-static int rmmod(char **argv)
+/* Those that use it first; nothing of what is loaded here uses itself in a circle. */
+static int rmmod(const char *name)
 {
-	if (syscall(SYS_delete_module, argv[0], O_NONBLOCK)) {
-		dprintf(1, "rmmod %s: %s\n", argv[0], strerror(errno));
+	char path[300];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/holders", name);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && rmmod(entry->d_name))
+			break;
+	}
+	if (dir)
+		closedir(dir);
+	if (syscall(SYS_delete_module, name, O_NONBLOCK)) {
+		dprintf(1, "rmmod %s: %s\n", name, strerror(errno));
 		return 1;
 	}
 	return 0;
+}
+
+/* Does the file, a module, say that it has this alias? */
+static bool has_alias(const char *path, const char *alias)
+{
+	char want[64], *text = NULL;
+	FILE *f = fopen(path, "re");
+	size_t size = 0;
+	bool has = false;
+	ssize_t n, len = snprintf(want, sizeof(want), "alias=%s", alias) + 1;
+
+	if (!f)
+		return false;
+	/* Strings of a module's information end with 0; what is before the first may not. */
+	while (!has && (n = getdelim(&text, &size, 0, f)) > 0)
+		has = n >= len && !memcmp(text + n - len, want, len);
+	free(text);
+	fclose(f);
+	return has;
+}
+
+/* What the kernel calls: modprobe -q -- ALIAS */
+static int modprobe(const char *alias)
+{
+	char path[300], *argv[] = { path, NULL };
+	struct dirent *entry;
+	int status = 1;
+	DIR *dir;
+
+	dir = opendir(MODULES);
+	while (dir && status && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), MODULES "%s", entry->d_name);
+		if (has_alias(path, alias))
+			status = insmod(argv);
+	}
+	if (dir)
+		closedir(dir);
+	return status;
 }
 
 static void child(char **argv, int out)
@@ -128,7 +183,7 @@ static void child(char **argv, int out)
 	if (!strcmp(verb, "insmod"))
 		_exit(insmod(argv));
 	if (!strcmp(verb, "rmmod"))
-		_exit(rmmod(argv));
+		_exit(rmmod(argv[0]));
 	execv(argv[0], argv);
 	dprintf(2, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
@@ -305,10 +360,23 @@ static FILE *open_lab(void)
 	return f;
 }
 
-int main(void)
+static void be_modprobe(void)
+{
+	static const char path[] = "/init";
+	int fd = open("/proc/sys/kernel/modprobe", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, path, strlen(path)) < 0)
+		mark("error modprobe: %s", strerror(errno));
+	close(fd);
+}
+
+int main(int argc, char **argv)
 {
 	char line[MAX_LINE];
 	FILE *f;
+
+	if (getpid() != 1)
+		return modprobe(argv[argc - 1]);
 
 	mount_on("devtmpfs", "/dev");
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
@@ -317,6 +385,7 @@ int main(void)
 	mount_on("debugfs", "/sys/kernel/debug");
 	mount_on("tmpfs", "/tmp");
 	mount_on("tmpfs", "/dev/shm");
+	be_modprobe();
 
 	f = open_lab();
 	if (f) {
