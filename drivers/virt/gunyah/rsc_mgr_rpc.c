@@ -9,15 +9,9 @@
 
 #include <linux/build_bug.h>
 #include <linux/dev_printk.h>
-#include <linux/device.h>
-#include <linux/irqdomain.h>
 #include <linux/kernel.h>
-#include <linux/of.h>
-#include <linux/of_irq.h>
 #include <linux/slab.h>
 #include <asm/byteorder.h>
-
-#include <dt-bindings/interrupt-controller/arm-gic.h>
 
 #include "rsc_mgr.h"
 #include "rsc_mgr_msg.h"
@@ -91,12 +85,6 @@ struct gh_rm_vm_resources_resp {
 	__le32 n;
 	struct gh_rm_vm_resource resources[];
 } __packed;
-
-/* Interrupts of a GIC that all CPUs share: SPIs, and ESPIs where it has them */
-#define GH_RM_VIRQ_SPI_FIRST	32
-#define GH_RM_VIRQ_SPI_LAST	1019
-#define GH_RM_VIRQ_ESPI_FIRST	4096
-#define GH_RM_VIRQ_ESPI_LAST	5119
 
 struct gh_rm_vm_exited_notif {
 	__le16 vmid;
@@ -514,82 +502,6 @@ int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resourc
 	kvfree(call.resp);
 
 	return ret;
-}
-
-/**
- * gh_rm_virq_spec() - The interrupt specifier of a resource's interrupt
- * @virq: number in the GIC, from struct gh_rm_hyp_resource
- * @spec: set to type, number and flags, as the GIC's devicetree binding has them
- *
- * The hypervisor raises its interrupts as edges.
- *
- * Return: 0; -ENOENT if the resource has no interrupt; -EINVAL if it is one of a
- * CPU's own, an LPI, or no interrupt at all.
- */
-int gh_rm_virq_spec(u32 virq, u32 spec[GH_RM_VIRQ_SPEC_CELLS])
-{
-	switch (virq) {
-	case 0:
-	case GH_RM_VIRQ_NONE:
-		return -ENOENT;
-	case GH_RM_VIRQ_SPI_FIRST ... GH_RM_VIRQ_SPI_LAST:
-		spec[0] = GIC_SPI;
-		spec[1] = virq - GH_RM_VIRQ_SPI_FIRST;
-		break;
-	case GH_RM_VIRQ_ESPI_FIRST ... GH_RM_VIRQ_ESPI_LAST:
-		spec[0] = GIC_ESPI;
-		spec[1] = virq - GH_RM_VIRQ_ESPI_FIRST;
-		break;
-	default:
-		return -EINVAL;
-	}
-	spec[2] = IRQ_TYPE_EDGE_RISING;
-
-	return 0;
-}
-
-/**
- * gh_rm_map_virq() - Make a resource's interrupt one of Linux's
- * @rm: the resource manager
- * @virq: number in the GIC, from struct gh_rm_hyp_resource
- *
- * Context: Process context. May sleep.
- * Return: the interrupt for request_irq(), to be given back by gh_rm_unmap_virq();
- * 0 if the resource has none; -EINVAL if it has one that no resource can have;
- * -ENXIO if the interrupt controller does not take it.
- */
-int gh_rm_map_virq(struct gh_rm *rm, u32 virq)
-{
-	struct irq_fwspec fwspec = { .param_count = GH_RM_VIRQ_SPEC_CELLS };
-	struct device_node *parent;
-	unsigned int irq;
-	int ret;
-
-	ret = gh_rm_virq_spec(virq, fwspec.param);
-	if (ret)
-		return ret == -ENOENT ? 0 : ret;
-
-	/* They come by the interrupt controller that the message queues' come by. */
-	parent = of_irq_find_parent(gh_rm_device(rm)->of_node);
-	if (!parent)
-		return -ENXIO;
-	fwspec.fwnode = of_node_to_fwnode(parent);
-	irq = irq_create_fwspec_mapping(&fwspec);
-	of_node_put(parent);
-
-	return irq ? irq : -ENXIO;
-}
-
-/**
- * gh_rm_unmap_virq() - The end of gh_rm_map_virq()
- * @rm: the resource manager
- * @irq: what that returned; 0 is nothing to unmap
- *
- * Context: Process context. May sleep.
- */
-void gh_rm_unmap_virq(struct gh_rm *rm, int irq)
-{
-	irq_dispose_mapping(irq);
 }
 
 /**

@@ -2,6 +2,7 @@
 #include "shim.h"
 
 #include <linux/gunyah.h>
+#include <linux/gunyah_rsc_mgr.h>
 
 bool shim_atomic;
 unsigned long shim_jiffies;
@@ -118,4 +119,18 @@ int gh_msgq_init(struct device *parent, struct gh_msgq *msgq, const struct gunya
 void gh_msgq_remove(struct gh_msgq *msgq)
 {
 	(void)msgq;
+}
+
+/* There are no interrupts, and nobody asks for any */
+int gh_rm_map_virq(struct gh_rm *rm, u32 virq)
+{
+	(void)rm;
+	(void)virq;
+	return -ENXIO;
+}
+
+void gh_rm_unmap_virq(struct gh_rm *rm, int irq)
+{
+	(void)rm;
+	(void)irq;
 }
