@@ -27,6 +27,14 @@
 #define GH_LAB_CTL_SENDS	0x020	/* msgqueue_send hypercalls of the host */
 #define GH_LAB_CTL_RECVS	0x024	/* msgqueue_receive hypercalls of the host */
 #define GH_LAB_CTL_HOST_FAULTS	0x028	/* host accesses to memory that it lent */
+/* Hypercalls of the host, whatever became of them */
+#define GH_LAB_CTL_VCPU_RUNS	0x02c
+#define GH_LAB_CTL_VCPU_READY	0x030	/* of these, that ended because of a host interrupt */
+#define GH_LAB_CTL_BELL_SENDS	0x034
+#define GH_LAB_CTL_BELL_SET_MASKS 0x038
+
+/* In a register that selects: all */
+#define GH_LAB_ANY		0xffffffff
 
 /*
  * Fault scripting: write MSG to COUNT, then anything to COMMIT, which adds one
@@ -56,5 +64,37 @@
 #define GH_LAB_FAULT_BAD_VMID	10	/* is for VMID ARG instead */
 #define GH_LAB_FAULT_REORDER	11	/* is sent after the next message, whatever that is */
 #define GH_LAB_FAULT_SET_BYTE	12	/* payload byte ARG[15:8] becomes ARG[7:0] */
+
+/*
+ * Results of hypercalls of the host: write NUMBER to DATA, then anything to COMMIT, which
+ * adds one rule. The first rule that matches a call takes its place:
+ *
+ * The call returns ERROR or, if that is 0, STATE with DATA, and does nothing else. No
+ * guest runs. If it would have brought the answer to a load, the load is not answered; it
+ * is by the next call that no rule matches, with what that brings. Nor does a guest know
+ * of an access to devices or of an end that a rule has made up. What STATE or DATA mean
+ * is not looked at.
+ *
+ * Only calls with the capability of a vCPU (NUMBER 0x65) or of a doorbell match, those of
+ * vCPUs also when they are off or asleep. A doorbell's call must get an ERROR, and has no
+ * VCPU, AFTER, STATE and DATA.
+ */
+#define GH_LAB_CTL_CALL_NUMBER	0x140	/* 0x65 vcpu_run, 0x12 bell_send, 0x15 bell_set_mask */
+#define GH_LAB_CTL_CALL_VCPU	0x144	/* number of the vCPU in its VM, or GH_LAB_ANY */
+/*
+ * State that the last call for this vCPU returned which no rule had matched, or
+ * GH_LAB_ANY: 4 is for the calls that bring the answer to a load.
+ */
+#define GH_LAB_CTL_CALL_AFTER	0x148
+#define GH_LAB_CALL_FIRST	0xfffffffe	/* there was none */
+#define GH_LAB_CTL_CALL_SKIP	0x14c	/* let so many matching calls pass first */
+#define GH_LAB_CTL_CALL_COUNT	0x150	/* act on so many, GH_LAB_ANY: on all; 0 is refused */
+#define GH_LAB_CTL_CALL_ERROR	0x154	/* of 32 bits, with sign: -2 is RETRY */
+#define GH_LAB_CTL_CALL_STATE	0x158
+#define GH_LAB_CTL_CALL_DATA	0x15c	/* 3 times the low and the high half */
+#define GH_LAB_CTL_CALL_COMMIT	0x174	/* write only */
+#define GH_LAB_CTL_CALL_CLEAR	0x178	/* write only: remove all rules */
+#define GH_LAB_CTL_CALL_HITS	0x17c	/* read only: calls replaced since CLEAR */
+#define GH_LAB_CTL_CALL_REFUSED	0x180	/* read only: 1 if the last COMMIT was refused */
 
 #endif /* _GUNYAH_LAB_CTL_H */

@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(fdt, in.p, in.left < space ? in.left : space);
 
 	error = rm_dtb_parse(fdt, space, &config);
-	FUZZ_CHECK(config.shms <= RM_DTB_MAX_SHM);
+	FUZZ_CHECK(config.shms <= RM_DTB_MAX_SHM && config.bells <= RM_DTB_MAX_BELLS);
 	if (!error) {
 		FUZZ_CHECK(config.cpus >= 1 && config.cpus <= 8 && !(config.base & 0x1fffff));
 		error = rm_dtb_finish(fdt, space, &config, memory, n_memory);
@@ -92,11 +92,15 @@ static void change_tree(void *fdt, unsigned int *seed)
 {
 	static const char *const names[] = {
 		"label", "base", "memory", "config", "vdevice-type", "device_type", "reg",
-		"#address-cells", "#size-cells", "affinity", "status", "image-name",
+		"#address-cells", "#size-cells", "affinity", "status", "image-name", "generate",
+		"interrupts", "peer-default",
 	};
-	static const char *const values[] = { "shm", "rm-rpc", "doorbell", "memory", "cpu", "proxy" };
+	static const char *const values[] = {
+		"shm", "rm-rpc", "doorbell", "memory", "cpu", "proxy", "doorbell-source",
+		"/hypervisor/x",
+	};
 	int node = random_node(fdt, seed), prop, len;
-	const char *name = names[random_below(seed, 12)], *string, *old;
+	const char *name = names[random_below(seed, 15)], *string, *old;
 	uint8_t value[64];
 	const void *from;
 
@@ -106,7 +110,7 @@ static void change_tree(void *fdt, unsigned int *seed)
 
 	switch (random_below(seed, 6)) {
 	case 0:
-		string = values[random_below(seed, 6)];
+		string = values[random_below(seed, 8)];
 		fdt_setprop_string(fdt, node, name, string);
 		break;
 	case 1:

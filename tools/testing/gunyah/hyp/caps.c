@@ -7,17 +7,26 @@
  * object's file held. Who holds that knows that a capability stays what it is.
  */
 #include "hyp.h"
+#include "../lab_ctl.h"
 
-/* All VMs with all the vCPUs they can have: ids do not run out. */
-#define MAX_CAPS	728
+/* All VMs with all the vCPUs they can have, and all bells: ids do not run out. */
+#define MAX_CAPS	(728 + MAX_BELLS)
+_Static_assert((MAX_CAPS + 1) * CAP_STEP <= CAP_SPAN, "ids of guests' objects meet others");
 /* In the debug build 2 is the resource manager's own vCPU. */
 #define FIRST_DEBUG_CAP	3
+/*
+ * The table grows by so many. Behind it ids are invalid, in it they name nothing at worst:
+ * that 999 was the former is recorded, how it grows is assumed.
+ */
+#define TABLE_STEP	512
 
 static struct cap {
 	enum cap_kind kind;		/* CAP_NONE: free */
 	u16 vmid;
 	u16 index;
+	u32 last;			/* state of a vCPU's last vcpu_run */
 } caps[MAX_CAPS];
+static u32 table_size;
 static u64 spis;			/* bit n: HOST_SPI_GUEST + n is in use */
 static u32 n_spis;
 static struct spinlock caps_lock;
@@ -48,7 +57,9 @@ u32 cap_take(enum cap_kind kind, u16 vmid, u16 index)
 	spin_lock(&caps_lock);
 	while (caps[slot].kind)
 		slot++;
-	caps[slot] = (struct cap){ kind, vmid, index };
+	if (slot >= table_size)
+		table_size += TABLE_STEP;
+	caps[slot] = (struct cap){ kind, vmid, index, GH_LAB_CALL_FIRST };
 	spin_unlock(&caps_lock);
 	return slot;
 }
@@ -76,14 +87,17 @@ u64 cap_find(u64 cap, enum cap_kind kind, u16 *vmid, u16 *index)
 {
 	u64 slot = cap_slot(cap);
 	struct cap c;
+	bool valid;
 
 	if (cap == config.tx_cap || cap == config.rx_cap)
 		return ERROR_TYPE;
-	if (slot >= MAX_CAPS)
-		return ERROR_ARGUMENT_INVALID;
 	spin_lock(&caps_lock);
-	c = caps[slot];
+	valid = slot < table_size && slot < MAX_CAPS;
+	if (valid)
+		c = caps[slot];
 	spin_unlock(&caps_lock);
+	if (!valid)
+		return ERROR_ARGUMENT_INVALID;
 	if (!c.kind)
 		return ERROR_CAP_NULL;
 	if (c.kind != kind)
@@ -91,6 +105,24 @@ u64 cap_find(u64 cap, enum cap_kind kind, u16 *vmid, u16 *index)
 	*vmid = c.vmid;
 	*index = c.index;
 	return ERROR_OK;
+}
+
+/* Of a vCPU that cap_find() has found, or had */
+u32 cap_last(u64 cap)
+{
+	u32 last;
+
+	spin_lock(&caps_lock);
+	last = caps[cap_slot(cap)].last;
+	spin_unlock(&caps_lock);
+	return last;
+}
+
+void cap_set_last(u64 cap, u32 state)
+{
+	spin_lock(&caps_lock);
+	caps[cap_slot(cap)].last = state;
+	spin_unlock(&caps_lock);
 }
 
 /* All of them or, if there are not enough, none */

@@ -98,6 +98,8 @@ uint32_t guest_vm_init(void *env, uint16_t vmid, const struct rm_image *image)
 		return refuse(vmid, error, "devicetree not accepted");
 	if (!vcpus_create(vmid, vm->dtb.cpus, vm->dtb.proxy))
 		return refuse(vmid, RM_NORESOURCE, "no interrupts left to wake its vCPUs");
+	if (!bells_create(vmid, &vm->dtb))
+		return refuse(vmid, RM_NORESOURCE, "not enough doorbells or interrupts of theirs");
 	return RM_OK;
 }
 
@@ -242,6 +244,7 @@ uint32_t guest_vm_start(void *env, uint16_t vmid, const struct rm_image *image)
 	else
 		vcpu_start(&vm->vcpu, vm->dtb.base + image->image_offset,
 			   vm->dtb.base + image->dtb_offset);
+	bells_start(vmid);
 	return RM_OK;
 }
 
@@ -259,6 +262,7 @@ void guest_vm_teardown(void *env, uint16_t vmid)
 	(void)env;
 	vcpu_stop(&vms[vmid].vcpu);
 	vcpus_destroy(vmid);
+	bells_destroy(vmid);
 	if (vms[vmid].s2.pgd)
 		guest_s2_destroy(&vms[vmid].s2);
 }
@@ -272,5 +276,8 @@ bool guest_vm_has_rpc(void *env, uint16_t vmid)
 bool guest_resource(void *env, uint16_t vmid, uint32_t index, struct rm_resource *r)
 {
 	(void)env;
-	return vmid < MAX_VMID && vcpu_resource(vmid, index, r);
+	if (vmid >= MAX_VMID)
+		return false;
+	return vcpu_resource(vmid, index, r) ||
+	       (index >= vms[vmid].cpus && bell_resource(vmid, index - vms[vmid].cpus, r));
 }

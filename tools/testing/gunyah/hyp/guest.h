@@ -86,6 +86,10 @@ struct vm {
 	u32 cpus;
 	u16 cap[MAX_VCPUS];
 	struct proxy proxy;
+	/* Likewise; numbers of bell.c's */
+	u16 bell[RM_DTB_MAX_BELLS];
+	u32 bells;
+	bool bells_live;		/* it was started: its bells ring */
 };
 
 /* By VMID: 4 to 31 and 0x80 to 0xbe */
@@ -110,5 +114,14 @@ void proxy_start(u16 vmid, u64 pc, u64 x0);
 void proxy_kill(u16 vmid);
 void proxy_ended(u16 vmid, u16 type, const u32 *reason, u32 words);
 u64 vcpu_run(u64 cap, u64 resume, u64 reserved, struct vcpu_result *r);
+
+/* bell.c */
+bool bells_create(u16 vmid, const struct rm_dtb_config *config);
+void bells_start(u16 vmid);
+void bells_destroy(u16 vmid);
+bool bell_resource(u16 vmid, u32 index, struct rm_resource *r);
+
+/* script.c */
+bool script_vcpu_run(u64 cap, u64 *error, struct vcpu_result *r);
 
 #endif /* _HYP_GUEST_H */

@@ -254,7 +254,7 @@ void host_trap(u64 x[31])
 
 	switch (ESR_EC(esr)) {
 	case EC_HVC64:
-		if (!hypercall(x, esr & 0xffff, true))
+		if (!hypercall(x, esr & 0xffff, RM_HOST_VMID))
 			x[0] = NOT_SUPPORTED;
 		break;
 	case EC_SMC64:

@@ -4,9 +4,9 @@
  * for, what it holds and under which lock.
  *
  * Locks, outermost first: control lock (rm.c) and psci_lock (host.c), each taken
- * with none held; proxy lock (proxy.c), with none held; capability lock (caps.c);
- * queue lock (msgq.c); ownership lock (stage2.c). The vGIC's lock (vgic.c) is inside
- * all of these.
+ * with none held; proxy lock (proxy.c) and bell lock (bell.c), each with none held;
+ * capability lock (caps.c); queue lock (msgq.c); ownership lock (stage2.c). The vGIC's
+ * lock (vgic.c) and the script lock (script.c) are inside all of these.
  */
 #ifndef _HYP_H
 #define _HYP_H
@@ -69,7 +69,6 @@ void hostfdt_finish(void *fdt);		/* makes it the host's */
 #define HOST_SPI_RX	201
 #define HOST_SPI_GUEST	202		/* and up: those of guests */
 #define HOST_SPI_GUESTS	54
-#define CAP_STEP	4UL
 void gic_init(void);
 void gic_init_hidden(u32 cpu);
 void gic_raise_spi(u32 spi);
@@ -132,7 +131,35 @@ u64 exception_vector(void);
 #define ERROR_RIGHTS		53
 #define ERROR_EMPTY		60
 #define ERROR_FULL		61
-bool hypercall(u64 x[31], u32 imm, bool host);
+#define CALL_IDENTIFY		0x00
+#define CALL_BELL_SEND		0x12
+#define CALL_BELL_RECEIVE	0x13
+#define CALL_BELL_RESET		0x14
+#define CALL_BELL_SET_MASK	0x15
+#define CALL_MSGQ_SEND		0x1b
+#define CALL_MSGQ_RECEIVE	0x1c
+#define CALL_VCPU_RUN		0x65
+/* @vmid: the caller */
+bool hypercall(u64 x[31], u32 imm, u16 vmid);
+
+/* script.c */
+enum call_count {
+	COUNT_VCPU_RUN,
+	COUNT_VCPU_READY,
+	COUNT_BELL_SEND,
+	COUNT_BELL_SET_MASK,
+	CALL_COUNTS,
+};
+/* As the registers of the control page */
+struct script_rule {
+	u32 call, vcpu, after, skip, count, error, state, data[6];
+};
+extern u32 call_counts[CALL_COUNTS];
+void count_call(enum call_count which);
+bool script_add(const struct script_rule *rule);
+void script_clear(void);
+u32 script_hits(void);
+bool script_bell(u32 call, u64 cap, u64 *error);
 
 /* msgq.c */
 extern u32 msgq_sends, msgq_recvs;
@@ -142,15 +169,21 @@ bool msgq_rm_receive(void *packet, u32 *len);
 bool msgq_rm_send(const void *packet, u32 len);
 
 /* caps.c */
+#define MAX_BELLS		1024		/* of all guests */
+#define CAP_STEP		4UL
+#define CAP_SPAN		0x2000UL	/* the bits that tell guests' ids apart */
 enum cap_kind {
 	CAP_NONE,
 	CAP_VCPU,
+	CAP_BELL,
 };
 u64 cap_id(u32 slot);
 u32 cap_take(enum cap_kind kind, u16 vmid, u16 index);
 void cap_free(u32 slot);
 bool cap_exists(u64 cap);
 u64 cap_find(u64 cap, enum cap_kind kind, u16 *vmid, u16 *index);
+u32 cap_last(u64 cap);
+void cap_set_last(u64 cap, u32 state);
 bool host_spis_take(u32 *spi, u32 count);
 void host_spi_free(u32 spi);
 
@@ -179,6 +212,12 @@ bool proxy_poll(void);
  * there is ignored.
  */
 void vgic_set_spi(u16 vmid, u32 intid, bool level_high, bool edge);
+
+/* bell.c */
+u64 bell_send(u16 vmid, u64 cap, u64 flags, u64 *old);
+u64 bell_receive(u16 vmid, u64 cap, u64 clear, u64 *old);
+u64 bell_reset(u16 vmid, u64 cap);
+u64 bell_set_mask(u16 vmid, u64 cap, u64 enabled, u64 ack);
 
 /* vcpu.c */
 void vcpu_cpu_init(void);

@@ -4,7 +4,7 @@
  * x0, and SMCCC vendor hypervisor calls with HVC #0 and arguments from x1.
  * Those that the driver and its guests use are here, the rest is unimplemented.
  *
- * No data: counters and queues are msgq.c's.
+ * No data: queues are msgq.c's, counters script.c's.
  */
 #include "guest.h"
 
@@ -15,11 +15,6 @@
 #define SMCCC_HYPERCALL_MASK	0xffffc000U
 #define SMCCC_UID		0x8600ff01U
 #define SMCCC_REVISION		0x8600ff03U
-
-#define CALL_IDENTIFY		0x00
-#define CALL_MSGQ_SEND		0x1b
-#define CALL_MSGQ_RECEIVE	0x1c
-#define CALL_VCPU_RUN		0x65
 
 /* API version 1, 64 bit, variant Qualcomm */
 #define API_INFO		0x5100000000008001UL
@@ -35,21 +30,65 @@ static void identify(u64 x[31])
 	x[3] = 0;
 }
 
-/* @arg is a part of @x */
+/* @arg is a part of @x, here and below */
 static void run_vcpu(u64 x[31], const u64 *arg)
 {
+	u64 cap = arg[0], error;
 	struct vcpu_result r;
 
-	x[0] = vcpu_run(arg[0], arg[1], arg[4], &r);
+	count_call(COUNT_VCPU_RUN);
+	if (!script_vcpu_run(cap, &error, &r)) {
+		error = vcpu_run(cap, arg[1], arg[4], &r);
+		if (!error)
+			cap_set_last(cap, r.state);
+		if (!error && r.state == RUN_READY)
+			count_call(COUNT_VCPU_READY);
+	}
+	x[0] = error;
 	x[1] = r.state;
 	x[2] = r.data[0];
 	x[3] = r.data[1];
 	x[4] = r.data[2];
 }
 
-/* A guest has neither queues nor vCPUs of its own in this hypervisor. */
-static void call(u64 x[31], u32 n, const u64 *arg, bool host)
+/* Returns true if it was one of these. That reserved arguments are checked is assumed. */
+static bool bell_call(u64 x[31], u32 n, const u64 *arg, u16 vmid)
 {
+	bool host = vmid == RM_HOST_VMID;
+	u64 error, old = 0;
+
+	if (n == CALL_BELL_SEND) {
+		if (host)
+			count_call(COUNT_BELL_SEND);
+		if (arg[2])
+			error = ERROR_ARGUMENT_INVALID;
+		else if (!host || !script_bell(n, arg[0], &error))
+			error = bell_send(vmid, arg[0], arg[1], &old);
+		x[1] = old;
+	} else if (n == CALL_BELL_RECEIVE) {
+		error = arg[2] ? ERROR_ARGUMENT_INVALID :
+				 bell_receive(vmid, arg[0], arg[1], &old);
+		x[1] = old;
+	} else if (n == CALL_BELL_RESET) {
+		error = arg[1] ? ERROR_ARGUMENT_INVALID : bell_reset(vmid, arg[0]);
+	} else if (n == CALL_BELL_SET_MASK) {
+		if (host)
+			count_call(COUNT_BELL_SET_MASK);
+		if (arg[3])
+			error = ERROR_ARGUMENT_INVALID;
+		else if (!host || !script_bell(n, arg[0], &error))
+			error = bell_set_mask(vmid, arg[0], arg[1], arg[2]);
+	} else {
+		return false;
+	}
+	x[0] = error;
+	return true;
+}
+
+/* A guest has neither queues nor vCPUs of its own in this hypervisor. */
+static void call(u64 x[31], u32 n, const u64 *arg, u16 vmid)
+{
+	bool host = vmid == RM_HOST_VMID;
 	u64 a, b = 0;
 
 	if (n == CALL_IDENTIFY) {
@@ -63,24 +102,24 @@ static void call(u64 x[31], u32 n, const u64 *arg, bool host)
 		x[2] = b;
 	} else if (n == CALL_VCPU_RUN && host) {
 		run_vcpu(x, arg);
-	} else {
+	} else if (!bell_call(x, n, arg, vmid)) {
 		x[0] = UNIMPLEMENTED;
 	}
 }
 
 /* Returns false if it is not one of Gunyah's, which then is up to the caller. */
-bool hypercall(u64 x[31], u32 imm, bool host)
+bool hypercall(u64 x[31], u32 imm, u16 vmid)
 {
 	u32 fn = x[0];
 
 	if (imm >= HVC_BASE && imm < HVC_BASE + HVC_COUNT) {
-		call(x, imm - HVC_BASE, x, host);
+		call(x, imm - HVC_BASE, x, vmid);
 		return true;
 	}
 	if (imm)
 		return false;
 	if ((fn & SMCCC_HYPERCALL_MASK) == SMCCC_HYPERCALL) {
-		call(x, fn & ~SMCCC_HYPERCALL_MASK, x + 1, host);
+		call(x, fn & ~SMCCC_HYPERCALL_MASK, x + 1, vmid);
 		return true;
 	}
 	if (fn == SMCCC_UID) {

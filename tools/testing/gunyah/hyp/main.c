@@ -112,8 +112,8 @@ static void choose_caps(void)
 	config.tx_cap = (x[0] << 32) | (x[1] & 0xfffffffc);
 	config.rx_cap = (x[0] << 32) | (x[2] & 0xfffffffc);
 	/* Those of guests are made of this one by changing its low bits (caps.c). */
-	if ((config.rx_cap ^ config.tx_cap) < 0x1000)
-		config.rx_cap ^= 0x1000;
+	if ((config.rx_cap ^ config.tx_cap) < CAP_SPAN)
+		config.rx_cap ^= CAP_SPAN;
 }
 
 void primary_main(void *fdt)

@@ -29,6 +29,8 @@ static struct {
 } mailbox;
 static struct rm_fault staged;
 static bool commit_refused;
+static u32 staged_call[sizeof(struct script_rule) / sizeof(u32)];
+static bool call_refused;
 
 static bool env_send(void *env, const void *packet, uint32_t len)
 {
@@ -92,8 +94,30 @@ void rm_init(void)
 	rm_model = rm_model_init(mem, MODEL_ENTRIES, &ops, NULL, config.policy);
 }
 
+/* The register of the rule that is being written, or NULL */
+static u32 *call_register(u32 offset)
+{
+	if (offset < GH_LAB_CTL_CALL_NUMBER || offset >= GH_LAB_CTL_CALL_COMMIT)
+		return NULL;
+	return &staged_call[(offset - GH_LAB_CTL_CALL_NUMBER) / sizeof(u32)];
+}
+
+static bool call_commit(void)
+{
+	struct script_rule rule;
+
+	memcpy(&rule, staged_call, sizeof(rule));
+	return script_add(&rule);
+}
+
 static bool control_read(u32 offset, u32 *value)
 {
+	const u32 *reg = call_register(offset);
+
+	if (reg) {
+		*value = *reg;
+		return true;
+	}
 	switch (offset) {
 	case GH_LAB_CTL_ID:
 		*value = GH_LAB_CTL_MAGIC;
@@ -125,6 +149,19 @@ static bool control_read(u32 offset, u32 *value)
 	case GH_LAB_CTL_HOST_FAULTS:
 		*value = host_faults;
 		return true;
+	case GH_LAB_CTL_VCPU_RUNS:
+	case GH_LAB_CTL_VCPU_READY:
+	case GH_LAB_CTL_BELL_SENDS:
+	case GH_LAB_CTL_BELL_SET_MASKS:
+		*value = __atomic_load_n(&call_counts[(offset - GH_LAB_CTL_VCPU_RUNS) / 4],
+					 __ATOMIC_RELAXED);
+		return true;
+	case GH_LAB_CTL_CALL_HITS:
+		*value = script_hits();
+		return true;
+	case GH_LAB_CTL_CALL_REFUSED:
+		*value = call_refused;
+		return true;
 	case GH_LAB_CTL_FAULT_MSG:
 		*value = staged.msg_id;
 		return true;
@@ -153,7 +190,19 @@ static bool control_read(u32 offset, u32 *value)
 
 static bool control_write(u32 offset, u32 value)
 {
+	u32 *reg = call_register(offset);
+
+	if (reg) {
+		*reg = value;
+		return true;
+	}
 	switch (offset) {
+	case GH_LAB_CTL_CALL_COMMIT:
+		call_refused = !call_commit();
+		return true;
+	case GH_LAB_CTL_CALL_CLEAR:
+		script_clear();
+		return true;
 	case GH_LAB_CTL_FAULT_MSG:
 		staged.msg_id = value;
 		return true;

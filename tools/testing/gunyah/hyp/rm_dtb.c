@@ -8,8 +8,13 @@
  * RM_DENIED.
  *
  * Left out, because the test hypervisor's guests have no use for it: the nodes of
- * generated vdevices, /reserved-memory and /vsoc are not added, and a GIC without "reg",
- * which the resource manager would place, stays without.
+ * generated vdevices other than doorbells, /reserved-memory and /vsoc are not added, and a
+ * GIC without "reg", which the resource manager would place, stays without.
+ *
+ * Assumed of doorbells: one that is not the host's ("peer-default") is not made, as there is
+ * nobody else; "generate" names a node right below /hypervisor; a label may be there twice,
+ * but not an interrupt. One without an interrupt, which the resource manager would choose,
+ * is refused.
  */
 #include <libfdt.h>
 
@@ -25,8 +30,12 @@
 #define TIMESLICE_MAX		100000
 /* A tree up to this size is edited aside, a larger one needs twice its size of space. */
 #define EDIT_ASIDE_MAX		0x4000
-#define WORK_SIZE		0x10000
+#define WORK_SIZE		0x20000
 #define MAX_DEPTH		32
+#define GIC_SPI			0
+#define GIC_SPIS		988
+#define GIC_EDGE_RISING		1
+#define GIC_LEVEL_HIGH		4
 
 static const char * const vdevice_types[] = {
 	"rm-rpc", "doorbell", "doorbell-source", "message-queue", "message-queue-pair", "shm",
@@ -237,6 +246,73 @@ static uint32_t parse_shm(const void *fdt, int node, struct rm_dtb_config *confi
 	return RM_OK;
 }
 
+/* The name of the node that "generate" asks for, NULL if it does not. */
+static bool get_generated(const void *fdt, int node, const char **name)
+{
+	static const char place[] = "/hypervisor/";
+	const size_t n = sizeof(place) - 1;
+	const char *path;
+	int len;
+
+	*name = NULL;
+	path = fdt_getprop(fdt, node, "generate", &len);
+	if (!path)
+		return true;
+	if (len < (int)n + 2 || memcmp(path, place, n) || memchr(path + n, '/', len - n) ||
+	    memchr(path, 0, len) != path + len - 1)
+		return false;
+	*name = path + n;
+	return true;
+}
+
+static bool get_spi(const void *fdt, int node, struct rm_dtb_bell *bell)
+{
+	const fdt32_t *p;
+	uint32_t number;
+	int len;
+
+	p = fdt_getprop(fdt, node, "interrupts", &len);
+	if (!p || len != 3 * (int)sizeof(*p) || fdt32_ld(p) != GIC_SPI)
+		return false;
+	number = fdt32_ld(p + 1);
+	bell->intid = (uint16_t)(number + 32);
+	bell->edge = fdt32_ld(p + 2) == GIC_EDGE_RISING;
+	return number < GIC_SPIS && (bell->edge || fdt32_ld(p + 2) == GIC_LEVEL_HIGH);
+}
+
+static bool is_bell_source(const void *fdt, int node)
+{
+	return prop_is(fdt, node, "vdevice-type", "doorbell-source");
+}
+
+static bool is_bell(const void *fdt, int node)
+{
+	return is_bell_source(fdt, node) || prop_is(fdt, node, "vdevice-type", "doorbell");
+}
+
+static uint32_t parse_bell(const void *fdt, int node, struct rm_dtb_config *config)
+{
+	struct rm_dtb_bell bell = { 0 };
+	const char *name;
+	uint32_t i;
+
+	bell.source = is_bell_source(fdt, node);
+	bell.can_clear = has_prop(fdt, node, "source-can-clear");
+	if (!get_label(fdt, node, &bell.label) || !get_generated(fdt, node, &name) ||
+	    (!bell.source && !get_spi(fdt, node, &bell)))
+		return RM_MEM_INVALID;
+	if (!has_prop(fdt, node, "peer-default"))
+		return RM_OK;
+	for (i = 0; !bell.source && i < config->bells; i++) {
+		if (config->bell[i].intid == bell.intid)
+			return RM_NORESOURCE;
+	}
+	if (config->bells == RM_DTB_MAX_BELLS)
+		return RM_NORESOURCE;
+	config->bell[config->bells++] = bell;
+	return RM_OK;
+}
+
 static bool known_vdevice(const void *fdt, int node)
 {
 	const char * const *type;
@@ -250,8 +326,6 @@ static bool known_vdevice(const void *fdt, int node)
 
 static uint32_t parse_vdevice(const void *fdt, int node, struct rm_dtb_config *config)
 {
-	uint32_t label;
-
 	if (!known_vdevice(fdt, node))
 		return RM_MEM_INVALID;
 	if (prop_is(fdt, node, "vdevice-type", "shm"))
@@ -263,11 +337,7 @@ static uint32_t parse_vdevice(const void *fdt, int node, struct rm_dtb_config *c
 		config->has_rpc = true;
 		return RM_OK;
 	}
-	if ((prop_is(fdt, node, "vdevice-type", "doorbell") ||
-	     prop_is(fdt, node, "vdevice-type", "doorbell-source")) &&
-	    !get_label(fdt, node, &label))
-		return RM_MEM_INVALID;
-	return RM_OK;
+	return is_bell(fdt, node) ? parse_bell(fdt, node, config) : RM_OK;
 }
 
 /* "memory" or "memory@...", below the root */
@@ -380,6 +450,50 @@ static int finish_hypervisor(void *fdt)
 	return ret;
 }
 
+/* Compatible strings as the properties of the vdevice are named; they are assumed. */
+static int add_bell(void *work, const void *fdt, int bell, const char *name, uint64_t cap)
+{
+	static const char source[] = "gunyah-doorbell-source\0gunyah-capability";
+	static const char sink[] = "gunyah-doorbell\0gunyah-capability";
+	bool sends = is_bell_source(fdt, bell);
+	const void *interrupts;
+	uint32_t label = 0;
+	int node, ret, len;
+
+	node = fdt_subnode_offset(work, 0, "hypervisor");
+	node = fdt_add_subnode(work, node, name);
+	if (node < 0)
+		return node;
+	get_label(fdt, bell, &label);
+	ret = fdt_setprop(work, node, "compatible", sends ? source : sink,
+			  sends ? sizeof(source) : sizeof(sink));
+	if (!ret)
+		ret = fdt_setprop_u64(work, node, "reg", cap);
+	if (!ret)
+		ret = fdt_setprop_u32(work, node, "label", label);
+	if (ret || sends)
+		return ret;
+	interrupts = fdt_getprop(fdt, bell, "interrupts", &len);
+	return fdt_setprop(work, node, "interrupts", interrupts, len);
+}
+
+/* Of the same nodes as parse_bell() has made doorbells, in the same order */
+static int finish_bells(void *work, const void *fdt)
+{
+	int node, ret = 0;
+	const char *name;
+	uint64_t cap = 0;
+
+	for (node = 0; !ret && node >= 0; node = fdt_next_node(fdt, node, NULL)) {
+		if (!is_bell(fdt, node) || !has_prop(fdt, node, "peer-default"))
+			continue;
+		if (get_generated(fdt, node, &name) && name)
+			ret = add_bell(work, fdt, node, name, cap);
+		cap++;
+	}
+	return ret;
+}
+
 static int append_cells(void *fdt, int node, uint64_t value, int cells)
 {
 	if (cells == 2)
@@ -440,6 +554,8 @@ uint32_t rm_dtb_finish(void *fdt, uint64_t space, const struct rm_dtb_config *co
 	ret = fdt_open_into(fdt, work, sizeof(work));
 	if (!ret)
 		ret = finish_hypervisor(work);
+	if (!ret)
+		ret = finish_bells(work, fdt);
 	if (!ret)
 		ret = finish_memory(work, memory, n_memory);
 	if (!ret)

@@ -9,12 +9,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RM_DTB_MAX_SHM	16
+#define RM_DTB_MAX_SHM		16
+/* An emulator may have one for each of 256 interrupts. */
+#define RM_DTB_MAX_BELLS	288
 
 struct rm_dtb_shm {
 	uint32_t label;
 	bool has_base;
 	uint64_t base;
+};
+
+/* Between the guest and the host; the guest's capability i names doorbell i. */
+struct rm_dtb_bell {
+	uint32_t label;
+	uint16_t intid;		/* the guest's interrupt, if it is not the source */
+	uint8_t source : 1;	/* the guest sends */
+	uint8_t edge : 1;	/* or level */
+	uint8_t can_clear : 1;	/* the source may clear flags and set masks */
 };
 
 struct rm_dtb_config {
@@ -24,6 +35,8 @@ struct rm_dtb_config {
 	uint32_t cpus;
 	uint32_t shms;
 	struct rm_dtb_shm shm[RM_DTB_MAX_SHM];
+	uint32_t bells;
+	struct rm_dtb_bell bell[RM_DTB_MAX_BELLS];
 };
 
 /* A range of guest memory as it ends up in /memory */

@@ -287,7 +287,7 @@ void vcpu_trapped(u16 vmid, struct vcpu *vcpu)
 		write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
 		fallthrough;
 	case EC_HVC64:
-		if (!hypercall(vcpu->x, esr & 0xffff, false))
+		if (!hypercall(vcpu->x, esr & 0xffff, vmid))
 			vcpu->x[0] = esr & 0xffff ? (u64)PSCI_NOT_SUPPORTED : psci(vmid, vcpu);
 		break;
 	case EC_WFX:

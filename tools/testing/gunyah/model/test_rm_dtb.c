@@ -10,7 +10,7 @@
 #include "../../../../drivers/virt/gunyah/tests/rm_model.h"
 #include "test.h"
 
-#define MAX_TREE	0x20000
+#define MAX_TREE	0x40000
 
 static const char *dts_dir, *scratch_dir;
 
@@ -181,6 +181,36 @@ static const struct tree {
 	  "&bell { /delete-property/ label; qcom,label = <5>; };" },
 	{ "doorbell source without label", RM_MEM_INVALID,
 	  "/ { x { vdevice-type = \"doorbell-source\"; }; };" },
+	{ "doorbell source without an interrupt", RM_OK,
+	  "/ { x { vdevice-type = \"doorbell-source\"; label = <5>; peer-default; }; };" },
+	{ "doorbell without interrupt", RM_MEM_INVALID,
+	  "&bell { /delete-property/ interrupts; };" },
+	{ "doorbell with half an interrupt", RM_MEM_INVALID, "&bell { interrupts = <0 5>; };" },
+	{ "doorbell with two interrupts", RM_MEM_INVALID,
+	  "&bell { interrupts = <0 5 1 0 6 1>; };" },
+	{ "doorbell with a private interrupt", RM_MEM_INVALID, "&bell { interrupts = <1 5 1>; };" },
+	{ "doorbell of a falling edge", RM_MEM_INVALID, "&bell { interrupts = <0 5 2>; };" },
+	{ "doorbell with the last interrupt", RM_OK, "&bell { interrupts = <0 987 1>; };" },
+	{ "doorbell behind the last interrupt", RM_MEM_INVALID,
+	  "&bell { interrupts = <0 988 1>; };" },
+	{ "interrupt twice", RM_NORESOURCE,
+	  "/ { x { vdevice-type = \"doorbell\"; label = <6>; peer-default;"
+	  " interrupts = <0 5 4>; }; };" },
+	{ "interrupt twice, for nobody", RM_OK,
+	  "/ { x { vdevice-type = \"doorbell\"; label = <6>; interrupts = <0 5 4>; }; };" },
+	{ "label twice", RM_OK,
+	  "/ { x { vdevice-type = \"doorbell\"; label = <5>; peer-default;"
+	  " interrupts = <0 6 1>; }; };" },
+	{ "doorbell without a node", RM_OK, "&bell { /delete-property/ generate; };" },
+	{ "doorbell's node at the root", RM_MEM_INVALID, "&bell { generate = \"/bell-5\"; };" },
+	{ "doorbell's node without name", RM_MEM_INVALID,
+	  "&bell { generate = \"/hypervisor/\"; };" },
+	{ "doorbell's node further down", RM_MEM_INVALID,
+	  "&bell { generate = \"/hypervisor/a/b\"; };" },
+	{ "doorbell's node without end", RM_MEM_INVALID,
+	  "&bell { generate = [2f 68 79 70 65 72 76 69 73 6f 72 2f 61 61]; };" },
+	{ "doorbell's two nodes", RM_MEM_INVALID,
+	  "&bell { generate = \"/hypervisor/a\", \"b\"; };" },
 	{ "shm without label", RM_MEM_INVALID, "&shm_memory { /delete-property/ label; };" },
 	{ "shm off page", RM_MEM_INVALID, "&shm_memory { base = <0 0x70000800>; };" },
 	{ "shm at one cell", RM_MEM_INVALID, "&shm_memory { base = <0x70000000>; };" },
@@ -210,6 +240,10 @@ static void what_is_found(void)
 	CHECK_EQ(c.shm[0].label, 0x10);
 	CHECK(c.shm[0].has_base);
 	CHECK_EQ(c.shm[0].base, 0x70000000);
+	CHECK_EQ(c.bells, 1);
+	CHECK_EQ(c.bell[0].label, 5);
+	CHECK_EQ(c.bell[0].intid, 37);
+	CHECK(!c.bell[0].source && c.bell[0].edge && !c.bell[0].can_clear);
 
 	CHECK_EQ(parse("/delete-node/ &rpc; /delete-node/ &shm; /delete-node/ &bell;"
 		       "&vcpus { affinity = \"proxy\"; };"
@@ -220,6 +254,61 @@ static void what_is_found(void)
 	CHECK(!c.has_rpc);
 	CHECK_EQ(c.cpus, 2);
 	CHECK_EQ(c.shms, 0);
+	CHECK_EQ(c.bells, 0);
+}
+
+/* In the order of the tree, but for those that are not the host's */
+static const char bells[] =
+	"&bell { interrupts = <0 987 4>; source-can-clear; };"
+	"/ { x { vdevice-type = \"doorbell-source\"; label = <9>; peer-default;"
+	"  generate = \"/hypervisor/src@9\"; };"
+	" y { vdevice-type = \"doorbell\"; qcom,label = <7>; interrupts = <0 7 1>;"
+	"  generate = \"/hypervisor/none\"; };"
+	" z { vdevice-type = \"doorbell\"; qcom,label = <8>; interrupts = <0 8 1>;"
+	"  peer-default; };"
+	" zz { vdevice-type = \"doorbell\"; qcom,label = <0x10>; interrupts = <0 9 1>;"
+	"  peer-default; generate = \"/hypervisor/bell-10\"; }; };";
+
+static void doorbells(void)
+{
+	struct rm_dtb_config c;
+
+	CHECK_EQ(parse(bells, &c), RM_OK);
+	CHECK_EQ(c.bells, 4);
+	CHECK_EQ(c.bell[0].label, 5);
+	CHECK_EQ(c.bell[0].intid, 1019);
+	CHECK(!c.bell[0].source && !c.bell[0].edge && c.bell[0].can_clear);
+	CHECK_EQ(c.bell[1].label, 9);
+	CHECK(c.bell[1].source && !c.bell[1].can_clear);
+	CHECK_EQ(c.bell[2].label, 8);
+	CHECK_EQ(c.bell[2].intid, 40);
+	CHECK_EQ(c.bell[3].label, 0x10);
+	CHECK_EQ(c.bell[3].intid, 41);
+}
+
+/* With the one that is there */
+static void many_doorbells(void)
+{
+	char *fragment = malloc(0x20000);
+	struct rm_dtb_config c;
+	uint32_t n, i;
+	int len;
+
+	if (!fragment)
+		abort();
+	for (n = RM_DTB_MAX_BELLS - 1; n <= RM_DTB_MAX_BELLS; n++) {
+		len = sprintf(fragment, "/ {");
+		for (i = 0; i < n; i++)
+			len += sprintf(fragment + len,
+				       " x%u { vdevice-type = \"doorbell\"; label = <%u>;"
+				       " peer-default; interrupts = <0 %u 1>; };",
+				       i, 100 + i, 100 + i);
+		sprintf(fragment + len, "};");
+		CHECK_EQ(parse(fragment, &c), n < RM_DTB_MAX_BELLS ? RM_OK : RM_NORESOURCE);
+		CHECK_EQ(c.bells, RM_DTB_MAX_BELLS);
+	}
+	CHECK_EQ(c.bell[RM_DTB_MAX_BELLS - 1].label, 100 + RM_DTB_MAX_BELLS - 2);
+	free(fragment);
 }
 
 static void base_address(void)
@@ -310,7 +399,7 @@ static const struct rm_dtb_memory memory[] = {
 static void broken_trees(void)
 {
 	struct rm_dtb_config c;
-	uint8_t *fdt = compile("", 0x100), *copy;
+	uint8_t *fdt = compile("", 0x200), *copy;
 	uint32_t size, i, k, parsed = 0, finished = 0;
 
 	if (!fdt)
@@ -393,6 +482,48 @@ static void what_is_added(void)
 	free(fdt);
 }
 
+static void check_node(const void *fdt, const char *path, const char *compatible, uint64_t cap,
+		       uint32_t label, uint32_t spi, uint32_t flags)
+{
+	int node = fdt_path_offset(fdt, path), len;
+	const fdt32_t *p;
+
+	if (!CHECK(node > 0))
+		return;
+	CHECK(!fdt_node_check_compatible(fdt, node, compatible));
+	p = fdt_getprop(fdt, node, "reg", &len);
+	if (CHECK(p && len == 8))
+		CHECK_EQ(fdt64_ld((const fdt64_t *)p), cap);
+	p = fdt_getprop(fdt, node, "label", &len);
+	if (CHECK(p && len == 4))
+		CHECK_EQ(fdt32_ld(p), label);
+	p = fdt_getprop(fdt, node, "interrupts", &len);
+	if (!spi) {
+		CHECK(!p);
+	} else if (CHECK(p && len == 12)) {
+		CHECK_EQ(fdt32_ld(p), 0);
+		CHECK_EQ(fdt32_ld(p + 1), spi);
+		CHECK_EQ(fdt32_ld(p + 2), flags);
+	}
+}
+
+static void doorbells_are_added(void)
+{
+	int node, n = 0;
+	void *fdt;
+
+	CHECK_EQ(finish(bells, 0x10000, &fdt), RM_OK);
+	if (!fdt)
+		return;
+	check_node(fdt, "/hypervisor/bell-5", "gunyah-doorbell", 0, 5, 987, 4);
+	check_node(fdt, "/hypervisor/src@9", "gunyah-doorbell-source", 1, 9, 0, 0);
+	check_node(fdt, "/hypervisor/bell-10", "gunyah-doorbell", 3, 0x10, 9, 1);
+	fdt_for_each_subnode(node, fdt, fdt_path_offset(fdt, "/hypervisor"))
+		n++;
+	CHECK_EQ(n, 3);
+	free(fdt);
+}
+
 static void memory_is_replaced(void)
 {
 	int node, len, n = 0;
@@ -426,12 +557,17 @@ static void what_cannot_be_finished(void)
 	CHECK_EQ(finish("/ { #address-cells = <1>; };"
 			"&gic { /delete-property/ reg; };", 0x10000, &fdt), RM_NORESOURCE);
 	free(fdt);
+	/* Two nodes of one name */
+	CHECK_EQ(finish("/ { x { vdevice-type = \"doorbell-source\"; label = <1>; peer-default;"
+			" generate = \"/hypervisor/bell-5\"; }; };", 0x10000, &fdt),
+		 RM_NORESOURCE);
+	free(fdt);
 }
 
 static void room_to_grow(void)
 {
-	static const uint32_t sizes[] = { 0x3000, 0x4800, 0xf000, 0x14000 };
-	char *fragment = malloc(0x80000), *p;
+	static const uint32_t sizes[] = { 0x3000, 0x4800, 0x1e000, 0x24000 };
+	char *fragment = malloc(0x100000), *p;
 	uint32_t i, k, error, final;
 	void *fdt;
 
@@ -454,7 +590,7 @@ static void room_to_grow(void)
 			p += sprintf(p, "00 ");
 		sprintf(p, "]; };");
 		error = finish(fragment, 0x40000, &fdt);
-		if (sizes[i] == 0x14000) {
+		if (sizes[i] == 0x24000) {
 			/* More than this hypervisor has room for */
 			CHECK_EQ(error, RM_NOMEM);
 			free(fdt);
@@ -486,11 +622,14 @@ void rm_dtb_tests(const char *dts, const char *scratch)
 		test_run(name, one_tree);
 	}
 	RUN(what_is_found);
+	RUN(doorbells);
+	RUN(many_doorbells);
 	RUN(base_address);
 	RUN(shared_memory);
 	RUN(space);
 	RUN(broken_trees);
 	RUN(what_is_added);
+	RUN(doorbells_are_added);
 	RUN(memory_is_replaced);
 	RUN(what_cannot_be_finished);
 	RUN(room_to_grow);

@@ -536,6 +536,30 @@ void fault_clear(void)
 	ctl_write(GH_LAB_CTL_FAULT_CLEAR, 1);
 }
 
+bool call_rule_add(const struct call_rule *rule)
+{
+	int i;
+
+	ctl_write(GH_LAB_CTL_CALL_NUMBER, rule->call);
+	ctl_write(GH_LAB_CTL_CALL_VCPU, rule->vcpu);
+	ctl_write(GH_LAB_CTL_CALL_AFTER, rule->after);
+	ctl_write(GH_LAB_CTL_CALL_SKIP, rule->skip);
+	ctl_write(GH_LAB_CTL_CALL_COUNT, rule->count);
+	ctl_write(GH_LAB_CTL_CALL_ERROR, rule->error);
+	ctl_write(GH_LAB_CTL_CALL_STATE, rule->state);
+	for (i = 0; i < 3; i++) {
+		ctl_write(GH_LAB_CTL_CALL_DATA + 8 * i, rule->data[i]);
+		ctl_write(GH_LAB_CTL_CALL_DATA + 8 * i + 4, rule->data[i] >> 32);
+	}
+	ctl_write(GH_LAB_CTL_CALL_COMMIT, 1);
+	return !ctl_read(GH_LAB_CTL_CALL_REFUSED);
+}
+
+void call_rules_clear(void)
+{
+	ctl_write(GH_LAB_CTL_CALL_CLEAR, 1);
+}
+
 static long vmstat_value(const char *vmstat, const char *key)
 {
 	const char *line = strstr(vmstat, key);

@@ -115,6 +115,39 @@ bool fault_add(uint32_t msg, uint32_t action, uint32_t arg, uint32_t skip, uint3
 void fault_clear(void);
 #define FAULT_ALWAYS	0xffffffff
 
+/* A result of a hypercall; lab_ctl.h says what is what. Zero is a rule for vCPU 0. */
+struct call_rule {
+	uint32_t call;			/* CALL_* */
+	uint32_t vcpu;
+	uint32_t after;
+	uint32_t skip;
+	uint32_t count;
+	int32_t error;			/* ERROR_* or 0: */
+	uint32_t state;			/* VCPU_* */
+	uint64_t data[3];
+};
+
+/* False if the hypervisor refused the rule */
+bool call_rule_add(const struct call_rule *rule);
+void call_rules_clear(void);
+
+#define CALL_BELL_SEND		0x12
+#define CALL_BELL_SET_MASK	0x15
+#define CALL_VCPU_RUN		0x65
+
+#define ERROR_RETRY		-2
+#define ERROR_BUSY		31
+#define ERROR_OBJECT_STATE	33
+
+#define VCPU_READY		0
+#define VCPU_EXPECTS_WAKEUP	1
+#define VCPU_POWERED_OFF	2
+#define VCPU_BLOCKED		3
+#define VCPU_VMMIO_READ		4
+#define VCPU_VMMIO_WRITE	5
+#define VCPU_FAULT		6
+#define VCPU_SYSTEM_RESET	0x100
+
 /* Messages of the resource manager that faults are for */
 #define RM_MEM_LEND		0x51000012
 #define RM_MEM_SHARE		0x51000013
@@ -128,6 +161,7 @@ void fault_clear(void);
 #define RM_VM_CONFIG_IMAGE	0x56000009
 #define RM_VM_INIT		0x5600000b
 #define RM_VM_GET_STATE		0x56000017
+#define RM_VM_GET_HYP_RESOURCES	0x56000020
 #define RM_VM_GET_VMID		0x56000024
 #define RM_MEM_RELEASED		0x51100012
 #define RM_VM_EXITED		0x56100001

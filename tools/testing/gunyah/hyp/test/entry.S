@@ -121,6 +121,7 @@ vectors:
 	native	native_send, 0x1b
 	native	native_receive, 0x1c
 	native	native_vcpu_run, 0x65
+	native	native_bell_send, 0x12
 	native	native_unknown, 0x1ff
 
 /*
@@ -207,6 +208,8 @@ guest_start:
 	b.eq	do_mmio
 	cmp	x21, #DO_SLEEP
 	b.eq	do_sleep
+	cmp	x21, #DO_CALLS
+	b.eq	do_calls
 	wfi
 	b	do_reset
 
@@ -315,6 +318,20 @@ do_sleep:
 	add	x24, x24, #1
 	str	x24, [x19, #8 * SHM_COUNT]
 	ret
+do_calls:
+	ldr	x26, [x19, #8 * SHM_COUNT]
+	add	x25, x19, #8 * SHM_CALLS
+5:	cbz	x26, 6f
+	ldp	x0, x1, [x25]
+	ldp	x2, x3, [x25, #16]
+	ldp	x4, x5, [x25, #32]
+	hvc	#0
+	stp	x0, x1, [x25, #48]
+	add	x25, x25, #64
+	sub	x26, x26, #1
+	b	5b
+6:	str	wzr, [x22]
+	b	do_calls
 /* The argument in registers of each kind; a change of one ends in a reset. */
 	.arch_extension fp
 	.arch_extension simd

@@ -22,6 +22,7 @@
 #define DO_MMIO			10	/* loads and stores at the argument; off */
 #define DO_SLEEP		11	/* for so many ticks, by WFI and by PSCI; off */
 #define SLEEP_POWER_STATE	0x01010001
+#define DO_CALLS		12	/* SHM_COUNT calls, store to the argument; again */
 
 #define GUEST_BASE		0x80000000
 #define GUEST_SHM		0x70000000
@@ -38,5 +39,6 @@
 #define SHM_RESULT		9
 #define SHM_PSCI		10
 #define SHM_UNKNOWN		11
+#define SHM_CALLS		16	/* 8 words each: x0 to x5, and the resulting x0, x1 */
 
 #endif /* _TEST_GUEST_H */

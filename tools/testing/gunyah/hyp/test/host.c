@@ -59,6 +59,7 @@
 #define READY		0
 #define EXPECTS_WAKEUP	1
 #define POWERED_OFF	2
+#define BLOCKED		3
 #define VMMIO_READ	4
 #define VMMIO_WRITE	5
 #define FAULT		6
@@ -72,8 +73,8 @@ volatile u64 aborts, abort_esr_seen, abort_far_seen;
 static u64 tx_cap, rx_cap, gicd, gicr;
 static u32 tx_intid, rx_intid;
 static bool debug_policy, second_cpu;
-/* Of guests that are prepared: run by the host */
-static bool proxy;
+/* Of guests that are prepared: run by the host, with doorbells */
+static bool proxy, bells;
 static u32 tests;
 static const volatile u32 *control = (const volatile u32 *)GH_LAB_CTL_BASE;
 
@@ -89,6 +90,7 @@ void native_send(u64 x[6]);
 void native_receive(u64 x[6]);
 void native_unknown(u64 x[6]);
 void native_vcpu_run(u64 x[6]);
+void native_bell_send(u64 x[6]);
 void fill_regs(u64 value);
 bool regs_hold(u64 value);
 
@@ -637,6 +639,25 @@ static void add_cpu(void *fdt, int cpus, const char *name, u32 reg)
 		must(fdt_setprop_string(fdt, node, "enable-method", "psci"));
 }
 
+static void add_bell(void *fdt, int vdevices, const char *name, u32 label, u32 flags,
+		     bool can_clear)
+{
+	fdt32_t interrupts[3] = { 0, cpu_to_fdt32(label), cpu_to_fdt32(flags) };
+	int node = add_node(fdt, vdevices, name);
+	char path[32];
+
+	format(path, sizeof(path), "/hypervisor/%s", name);
+	must(fdt_setprop_string(fdt, node, "generate", path));
+	must(fdt_setprop_string(fdt, node, "vdevice-type",
+				flags ? "doorbell" : "doorbell-source"));
+	must(fdt_setprop_u32(fdt, node, "label", label));
+	must(fdt_setprop_empty(fdt, node, "peer-default"));
+	if (can_clear)
+		must(fdt_setprop_empty(fdt, node, "source-can-clear"));
+	if (flags)
+		must(fdt_setprop(fdt, node, "interrupts", interrupts, sizeof(interrupts)));
+}
+
 static void make_dtb(void *fdt)
 {
 	fdt32_t gic[8] = {
@@ -651,6 +672,12 @@ static void make_dtb(void *fdt)
 	top = add_node(fdt, 0, "gunyah-vm-config");
 	must(fdt_setprop_string(fdt, top, "image-name", "test"));
 	node = add_node(fdt, top, "vdevices");
+	/* libfdt puts a new node first. */
+	if (bells) {
+		add_bell(fdt, node, "src-9", 9, 0, false);
+		add_bell(fdt, node, "bell-6", 6, 1, false);
+		add_bell(fdt, node, "bell-5", 5, 4, true);
+	}
 	node = add_node(fdt, node, "shm-10");
 	must(fdt_setprop_string(fdt, node, "vdevice-type", "shm"));
 	must(fdt_setprop_u32(fdt, node, "label", 0x10));
@@ -682,7 +709,6 @@ static void make_dtb(void *fdt)
 	node = add_node(fdt, 0, "cpus");
 	must(fdt_setprop_u32(fdt, node, "#address-cells", 1));
 	must(fdt_setprop_u32(fdt, node, "#size-cells", 0));
-	/* libfdt puts a new node first. */
 	if (proxy)
 		add_cpu(fdt, node, "cpu@1", 1);
 	add_cpu(fdt, node, "cpu@0", 0);
@@ -923,6 +949,20 @@ static void test_start_refused(void)
 	}
 }
 
+/* For the next message of that id */
+static bool add_fault(u32 msg, u32 action, u32 arg)
+{
+	volatile u32 *c = (volatile u32 *)GH_LAB_CTL_BASE;
+
+	c[GH_LAB_CTL_FAULT_MSG / 4] = msg;
+	c[GH_LAB_CTL_FAULT_ACTION / 4] = action;
+	c[GH_LAB_CTL_FAULT_ARG / 4] = arg;
+	c[GH_LAB_CTL_FAULT_SKIP / 4] = 0;
+	c[GH_LAB_CTL_FAULT_COUNT / 4] = 1;
+	c[GH_LAB_CTL_FAULT_COMMIT / 4] = 1;
+	return !c[GH_LAB_CTL_FAULT_ERROR / 4];
+}
+
 static void test_control(void)
 {
 	volatile u32 *c = (volatile u32 *)GH_LAB_CTL_BASE;
@@ -934,17 +974,12 @@ static void test_control(void)
 	is(c[GH_LAB_CTL_PARCELS / 4], 0, "there is no parcel");
 	before = c[GH_LAB_CTL_HOST_FAULTS / 4];
 	ok(aborts_on(GH_LAB_CTL_BASE + 0x200, false), "no such register");
+	ok(aborts_on(GH_LAB_CTL_BASE + GH_LAB_CTL_CALL_REFUSED, true), "nor this to write");
 	ok(aborts_on(GH_LAB_CTL_BASE + GH_LAB_CTL_ID, true), "not a register to write");
-	is(c[GH_LAB_CTL_HOST_FAULTS / 4], before + 2, "host faults are counted");
+	is(c[GH_LAB_CTL_HOST_FAULTS / 4], before + 3, "host faults are counted");
 	before = c[GH_LAB_CTL_SENDS / 4];
 
-	c[GH_LAB_CTL_FAULT_MSG / 4] = MSG_ALLOCATE;
-	c[GH_LAB_CTL_FAULT_ACTION / 4] = GH_LAB_FAULT_REFUSE;
-	c[GH_LAB_CTL_FAULT_ARG / 4] = RM_NOMEM;
-	c[GH_LAB_CTL_FAULT_SKIP / 4] = 0;
-	c[GH_LAB_CTL_FAULT_COUNT / 4] = 1;
-	c[GH_LAB_CTL_FAULT_COMMIT / 4] = 1;
-	is(c[GH_LAB_CTL_FAULT_ERROR / 4], 0, "fault rule is accepted");
+	ok(add_fault(MSG_ALLOCATE, GH_LAB_FAULT_REFUSE, RM_NOMEM), "fault rule is accepted");
 	is(call_vmid(MSG_ALLOCATE, 0, &vmid), RM_NOMEM, "and acts");
 	is(c[GH_LAB_CTL_FAULT_HITS / 4], 1, "once");
 	is(c[GH_LAB_CTL_SENDS / 4], before + 1, "sends are counted");
@@ -1047,6 +1082,8 @@ struct proxy_guest {
 	struct guest g;
 	u64 cap[2];
 	u32 virq[2];
+	u64 bell[3];
+	u32 bell_virq;			/* of the third, which is the host's */
 };
 
 static u64 get64(const u8 *p)
@@ -1080,7 +1117,7 @@ static bool get_vcpus(struct proxy_guest *p)
 {
 	u32 n;
 
-	if (call_vmid(MSG_RESOURCES, p->g.vmid, &n) || n != 2)
+	if (call_vmid(MSG_RESOURCES, p->g.vmid, &n) || n != (bells ? 5 : 2))
 		return false;
 	for (u32 i = 0; i < 2; i++) {
 		u8 *d = reply + 16 + 44 * i, want[44] = { 4, [8] = i };
@@ -1095,12 +1132,34 @@ static bool get_vcpus(struct proxy_guest *p)
 	return true;
 }
 
+/* Of the same reply: five are what a packet has room for. */
+static bool get_bells(struct proxy_guest *p)
+{
+	static const u32 labels[] = { 5, 6, 9 };
+
+	for (u32 i = 0; i < 3; i++) {
+		u8 *d = reply + 16 + 44 * (2 + i), want[44] = { i == 2 };
+
+		want[2] = p->g.vmid;
+		want[8] = labels[i];
+		p->bell[i] = get64(d + 12);
+		memcpy(want + 12, d + 12, 8);
+		if (i == 2)
+			memcpy(want + 24, d + 24, 4);
+		p->bell_virq = get32(d + 24);
+		if (memcmp(d, want, sizeof(want)))
+			return false;
+	}
+	return true;
+}
+
 static bool prepare_proxy(struct proxy_guest *p, u64 at, u64 command, u64 argument)
 {
 	bool good;
 
 	proxy = true;
-	good = prepare(&p->g, at, command, argument, 6, false) && get_vcpus(p);
+	good = prepare(&p->g, at, command, argument, 6, false) && get_vcpus(p) &&
+	       (!bells || get_bells(p));
 	proxy = false;
 	return good;
 }
@@ -1204,6 +1263,42 @@ static void test_vcpu_resources(void)
 	vcpu_run(a.cap[0], 0, x);
 	is(x[0], 31, "  vcpu_run");
 	ok(cleanup(&g, false), "  gives everything back");
+}
+
+/* Requests for resources are under the fault rules like any other. */
+static void test_resource_faults(void)
+{
+	volatile u32 *c = (volatile u32 *)GH_LAB_CTL_BASE;
+	u8 p[RM_PACKET_SIZE];
+	struct proxy_guest a;
+	u64 len = 0, sent;
+	u32 n;
+
+	ok(prepare_proxy(&a, 0, DO_REPORT_AND_OFF, 0), "guest whose resources are asked for");
+	add_fault(MSG_RESOURCES, GH_LAB_FAULT_REFUSE, RM_NOMEM);
+	is(call_vmid(MSG_RESOURCES, a.g.vmid, &n), RM_NOMEM, "  refused");
+	ok(!call_vmid(MSG_RESOURCES, a.g.vmid, &n) && n == 2, "  once");
+	add_fault(MSG_RESOURCES, GH_LAB_FAULT_TRUNCATE, 8 + 44 + 43);
+	ok(!call_vmid(MSG_RESOURCES, a.g.vmid, &n) && n == 2 && !reply[16 + 44 + 43],
+	   "  cut off");
+	add_fault(MSG_RESOURCES, GH_LAB_FAULT_DELAY, 200);
+	sent = now_us();
+	ok(!call_vmid(MSG_RESOURCES, a.g.vmid, &n) && n == 2 && now_us() - sent >= 190000,
+	   "  answered late");
+	for (u32 action = GH_LAB_FAULT_IGNORE; action <= GH_LAB_FAULT_NO_REPLY; action++) {
+		add_fault(MSG_RESOURCES, action, 0);
+		make_get_vmid(p, 0x5555);
+		p[4] = (u8)MSG_RESOURCES;
+		memcpy(p + 8, &a.g.vmid, 4);
+		send(p, 12, NULL);
+		sync_hidden();
+		make_get_vmid(p, 0x5556);
+		send(p, 8, NULL);
+		ok(receive_wait(p, &len) && p[2] == 0x56, "  not answered, but what follows is");
+	}
+	is(c[GH_LAB_CTL_FAULT_HITS / 4], 5, "  five times in all");
+	c[GH_LAB_CTL_FAULT_CLEAR / 4] = 1;
+	ok(cleanup(&a.g, false), "  gives everything back");
 }
 
 static void test_vcpu_mmio(void)
@@ -1341,12 +1436,14 @@ static void test_vcpu_preempted(void)
 	struct proxy_guest a, b;
 	struct guest g;
 	bool good = true;
+	u32 enabled, ready;
 	u64 count;
-	u32 enabled;
 
 	enabled = mmio_read32(gicr + GICR_ISENABLER0);
 	ok(start_proxy(&a, 0, DO_COUNT, 0x1111), "guest that counts for ever");
+	ready = control[GH_LAB_CTL_VCPU_READY / 4];
 	ok(preempted(&a, false), "  is preempted by the host's physical timer");
+	is(control[GH_LAB_CTL_VCPU_READY / 4], ready + 1, "  which is counted");
 	count = shm_of(&a.g)[SHM_COUNT];
 	ok(count, "  it ran");
 	ok(preempted(&a, true), "  is preempted by the host's virtual timer");
@@ -1415,6 +1512,324 @@ static void test_vcpu_limit(void)
 	ok(start_proxy(&p[0], 0, DO_REPORT_AND_OFF, 0) &&
 	   leaves(&p[0], 0, POWERED_OFF, 0, 0, 0), "  another one");
 	ended_proxy(&p[0], 1);
+}
+
+/* Doorbells */
+
+#define BELL_SEND	0xc6008012
+#define BELL_RECEIVE	0xc6008013
+#define BELL_RESET	0xc6008014
+#define BELL_SET_MASK	0xc6008015
+#define KNOCK		0x10000000	/* where the guest stores when its call is done */
+
+static u64 old_flags;
+
+static u64 bell_call(u64 fn, u64 cap, u64 a, u64 b, u64 c)
+{
+	u64 x[6] = { fn, cap, a, b, c };
+
+	smccc_hvc(x);
+	old_flags = x[1];
+	return x[0];
+}
+
+/* A host's call that has to work and to return these flags as the old ones */
+static bool host_bell(u64 fn, u64 cap, u64 a, u64 old)
+{
+	u64 error = bell_call(fn, cap, a, 0, 0);
+
+	if (!error && old_flags == old)
+		return true;
+	print("# error %lx, old flags %lx\n", error, old_flags);
+	return false;
+}
+
+/* The guest makes a call, and the host runs it meanwhile. */
+static u64 guest_call(const struct proxy_guest *p, u64 fn, u64 cap, u64 a, u64 b, u64 c)
+{
+	u64 call[6] = { fn, cap, a, b, c };
+	u64 *shm = shm_of(&p->g);
+
+	memcpy(shm + SHM_CALLS, call, sizeof(call));
+	shm[SHM_COUNT] = 1;
+	if (!leaves(p, 0, VMMIO_WRITE, KNOCK, 4, 0))
+		return 0xdead;
+	old_flags = shm[SHM_CALLS + 7];
+	return shm[SHM_CALLS + 6];
+}
+
+static bool guest_bell(const struct proxy_guest *p, u64 fn, u64 cap, u64 a, u64 old)
+{
+	u64 error = guest_call(p, fn, cap, a, 0, 0);
+
+	if (!error && old_flags == old)
+		return true;
+	print("# guest: error %lx, old flags %lx\n", error, old_flags);
+	return false;
+}
+
+static bool prepare_bells(struct proxy_guest *p, u64 at)
+{
+	bool good;
+
+	bells = true;
+	good = prepare_proxy(p, at, DO_CALLS, KNOCK);
+	bells = false;
+	return good;
+}
+
+static void test_bell_errors(const struct proxy_guest *p)
+{
+	u64 level = p->bell[0], edge = p->bell[1], source = p->bell[2], x[6] = { 0 };
+	static const u32 calls[] = { BELL_SEND, BELL_RECEIVE, BELL_RESET, BELL_SET_MASK };
+
+	for (u32 i = 0; i < ARRAY_SIZE(calls); i++) {
+		u64 a = i == 2 ? 0 : 1;
+
+		is(bell_call(calls[i], 999, a, 0, 0), 1, "a doorbell that is not there");
+		is(bell_call(calls[i], tx_cap, a, 0, 0), 52, "  that is a queue");
+		is(bell_call(calls[i], p->cap[0], a, 0, 0), 52, "  that is a vCPU");
+		is(bell_call(calls[i], level, 1, i < 2, 1), 1,
+		   "  with a reserved argument");
+	}
+	is(bell_call(BELL_RECEIVE, level, 0, 0, 0), 1, "  that is read and no flag cleared");
+	is(bell_call(BELL_SEND, source, 1, 0, 0), 53, "send of what the guest sends");
+	is(bell_call(BELL_RECEIVE, edge, 1, 0, 0), 53, "a guest's doorbell is the guest's to read");
+	is(bell_call(BELL_SET_MASK, edge, 1, 1, 0), 53, "  to mask");
+	is(bell_call(BELL_RESET, edge, 0, 0, 0), 53, "  and to reset");
+	vcpu_run(level, 0, x);
+	is(x[0], 52, "vcpu_run of a doorbell");
+	is(send_to(level, x), 52, "message to a doorbell");
+	x[0] = edge;
+	x[1] = 0;
+	x[2] = 0;
+	native_bell_send(x);
+	ok(!x[0] && !x[1], "send of nothing, native");
+}
+
+static void test_guest_bell_errors(const struct proxy_guest *p)
+{
+	is(guest_call(p, BELL_SEND, 300, 1, 0, 0), 1, "the guest: a capability that is not there");
+	is(guest_call(p, BELL_SEND, 3, 1, 0, 0), 50, "  one that might be");
+	is(guest_call(p, BELL_SEND, 1, 1, 0, 0), 53, "  send of what the host sends");
+	is(guest_call(p, BELL_RECEIVE, 2, 1, 0, 0), 53, "  receive of what the host receives");
+	is(guest_call(p, BELL_SET_MASK, 2, 1, 1, 0), 53, "  mask of that");
+	is(guest_call(p, BELL_RESET, 2, 0, 0, 0), 53, "  reset of that");
+	is(guest_call(p, BELL_RECEIVE, 0, 0, 0, 0), 1, "  receive of nothing");
+	is(guest_call(p, BELL_SEND, 2, 1, 1, 0), 1, "  a reserved argument");
+}
+
+static void test_bells(void)
+{
+	volatile u32 *c = (volatile u32 *)GH_LAB_CTL_BASE;
+	struct proxy_guest p, q;
+	u64 edge, level, source;
+	u32 sends, masks, runs, ready;
+	int node;
+
+	ok(prepare_bells(&p, 0), "guest with doorbells");
+	level = p.bell[0];
+	edge = p.bell[1];
+	source = p.bell[2];
+	ok(p.bell_virq == p.virq[1] + 1, "  an interrupt for the one that is the host's");
+	if (debug_policy)
+		ok(level == p.cap[1] + 1 && edge == level + 1 && source == edge + 1,
+		   "  capability ids as recorded");
+	ok(prepare_bells(&q, 0x20000) && q.bell[0] != level && q.bell_virq == p.bell_virq + 3,
+	   "  and another with its own");
+	ok(cleanup(&q.g, false), "  which is gone");
+	is(bell_call(BELL_SEND, q.bell[0], 1, 0, 0), 50, "  and its doorbells");
+	test_bell_errors(&p);
+
+	sends = c[GH_LAB_CTL_BELL_SENDS / 4];
+	masks = c[GH_LAB_CTL_BELL_SET_MASKS / 4];
+	runs = c[GH_LAB_CTL_VCPU_RUNS / 4];
+	ready = c[GH_LAB_CTL_VCPU_READY / 4];
+	ok(host_bell(BELL_SEND, edge, 5, 0) && host_bell(BELL_SEND, edge, 6, 5),
+	   "flags are collected before it starts");
+	is(bell_call(BELL_SET_MASK, level, 2, 0, 0), 0, "the sender's masks of one that may");
+	is(c[GH_LAB_CTL_BELL_SENDS / 4], sends + 2, "calls are counted");
+	is(c[GH_LAB_CTL_BELL_SET_MASKS / 4], masks + 1, "of each kind");
+	is(call_vmid(MSG_START, p.g.vmid, NULL), 0, "start");
+	n_notes = 0;
+	ok(take_virq(p.virq[0]), "  it is runnable");
+	ok(guest_bell(&p, BELL_RECEIVE, 1, 3, 7), "  reads them");
+	ok(guest_bell(&p, BELL_RECEIVE, 1, ~0UL, 4), "  those that were left");
+	ok(host_bell(BELL_SEND, edge, BIT(32), 0), "  none was");
+	is(guest_call(&p, BELL_RESET, 1, 0, 0, 0), 0, "  resets it");
+	ok(guest_bell(&p, BELL_RECEIVE, 1, 1, 0), "  and it is");
+	is(c[GH_LAB_CTL_VCPU_RUNS / 4], runs + 4, "  its vCPU was run for each");
+	is(c[GH_LAB_CTL_VCPU_READY / 4], ready, "  and not interrupted");
+	test_guest_bell_errors(&p);
+
+	ok(!pending(p.bell_virq), "nobody has called the host");
+	ok(guest_bell(&p, BELL_SEND, 2, 0x10, 0) && take_virq(p.bell_virq), "the guest does");
+	ok(guest_bell(&p, BELL_SEND, 2, 0x20, 0x10) && take_virq(p.bell_virq),
+	   "  and again before that is read");
+	ok(host_bell(BELL_RECEIVE, source, 0x10, 0x30) &&
+	   host_bell(BELL_RECEIVE, source, ~0UL, 0x20), "  the host reads");
+	is(bell_call(BELL_SET_MASK, source, 2, 0, 0), 0, "enable one flag");
+	ok(guest_bell(&p, BELL_SEND, 2, 1, 0) && !pending(p.bell_virq), "  another says nothing");
+	ok(guest_bell(&p, BELL_SEND, 2, 2, 1) && take_virq(p.bell_virq), "  that one does");
+	ok(host_bell(BELL_RECEIVE, source, 2, 3), "  they are told apart");
+	ok(!bell_call(BELL_SET_MASK, source, 1, 1, 0) && take_virq(p.bell_virq),
+	   "enable the other, acknowledged: it speaks");
+	ok(host_bell(BELL_RECEIVE, source, ~0UL, 0), "  and is cleared");
+	ok(guest_bell(&p, BELL_SEND, 2, 3, 0) && take_virq(p.bell_virq) &&
+	   host_bell(BELL_RECEIVE, source, 4, 2), "  alone");
+	ok(!bell_call(BELL_SET_MASK, source, 1, 4, 0) && !bell_call(BELL_RESET, source, 0, 0, 0) &&
+	   guest_bell(&p, BELL_SEND, 2, 6, 0) && take_virq(p.bell_virq) &&
+	   host_bell(BELL_RECEIVE, source, ~0UL, 6),
+	   "reset: no flag set, all enabled, none acknowledged");
+
+	ok(host_bell(BELL_SEND, level, 1, 0) && host_bell(BELL_SEND, level, 2, 1) &&
+	   guest_bell(&p, BELL_RECEIVE, 0, 1, 3), "sender's flags, one of them enabled");
+	ok(!bell_call(BELL_SET_MASK, level, 2, 2, 0) && host_bell(BELL_RECEIVE, level, 1, 0),
+	   "  which is acknowledged now");
+	ok(host_bell(BELL_SEND, level, 3, 0) && host_bell(BELL_SEND, level, 0, 1),
+	   "  and always");
+
+	is(guest_call(&p, BELL_SEND, 2, 1, 0, 0), 0, "the guest calls once more");
+	node = fdt_path_offset((void *)IMAGE_2, "/hypervisor/bell-6");
+	stop(&p.g, "stop it");
+	ok(pending(p.bell_virq), "  that is to be heard");
+	ok(host_bell(BELL_SEND, edge, 1, 0), "  its doorbells are still there");
+	ok(cleanup(&p.g, true), "  gives everything back");
+	ok(!pending(p.bell_virq), "  the interrupt");
+	is(bell_call(BELL_SEND, edge, 1, 0, 0), 50, "  and the doorbells");
+	is(bell_call(BELL_SET_MASK, level, 1, 1, 0), 50, "  all of them");
+	node = fdt_path_offset((void *)IMAGE_2, "/hypervisor/bell-6");
+	ok(node > 0 && fdt64_ld(fdt_getprop((void *)IMAGE_2, node, "reg", NULL)) == 1,
+	   "its devicetree names its capabilities");
+}
+
+/* Results by script */
+
+struct rule {
+	u32 call, vcpu, after, skip, count;
+	int32_t error;
+	u32 state;
+	u64 data[3];
+};
+
+static bool add_rule(const struct rule *r)
+{
+	volatile u32 *c = (volatile u32 *)(GH_LAB_CTL_BASE + GH_LAB_CTL_CALL_NUMBER);
+
+	*c++ = r->call;
+	*c++ = r->vcpu;
+	*c++ = r->after;
+	*c++ = r->skip;
+	*c++ = r->count;
+	*c++ = r->error;
+	*c++ = r->state;
+	for (u32 i = 0; i < 3; i++) {
+		*c++ = r->data[i];
+		*c++ = r->data[i] >> 32;
+	}
+	*c = 1;
+	return !control[GH_LAB_CTL_CALL_REFUSED / 4];
+}
+
+/* Of the next vcpu_run */
+static bool add_result(int error, u32 state, u64 d0, u64 d1, u64 d2)
+{
+	return add_rule(&(struct rule){ 0x65, GH_LAB_ANY, GH_LAB_ANY, 0, 1, error, state,
+					{ d0, d1, d2 } });
+}
+
+static bool fails(const struct proxy_guest *p, u64 resume, u64 error)
+{
+	u64 x[6];
+
+	vcpu_run(p->cap[0], resume, x);
+	return x[0] == error && !x[1] && !x[2] && !x[3] && !x[4];
+}
+
+static void test_script_rules(const struct proxy_guest *p)
+{
+	struct rule r = { 0x65, GH_LAB_ANY, GH_LAB_ANY, 0, 0, 0, READY, { 0 } };
+	bool good = true;
+	u64 x[6];
+
+	ok(!add_rule(&r), "rule for no call is refused");
+	r.count = 1;
+	r.call = 0x1b;
+	ok(!add_rule(&r), "rule for another hypercall");
+	r.call = 0x12;
+	ok(!add_rule(&r), "rule for a doorbell without an error");
+	r.call = 0x65;
+	r.vcpu = 1;
+	ok(add_rule(&r), "rule for the second vCPU");
+	ok(leaves(p, 0, POWERED_OFF, 0, 0, 0), "  not the first");
+	vcpu_run(p->cap[1], 0, x);
+	ok(!x[0] && x[1] == READY, "  the second");
+	vcpu_run(p->cap[1], 0, x);
+	ok(!x[0] && x[1] == POWERED_OFF, "  once");
+	r.vcpu = 0;
+	r.count = GH_LAB_ANY;
+	r.skip = 2;
+	ok(add_rule(&r), "rule that lets two calls pass and no more");
+	ok(leaves(p, 0, POWERED_OFF, 0, 0, 0) && leaves(p, 0, POWERED_OFF, 0, 0, 0), "  two");
+	for (u32 i = 0; i < 5; i++)
+		good = good && leaves(p, 0, READY, 0, 0, 0);
+	ok(good, "  no more");
+	is(control[GH_LAB_CTL_CALL_HITS / 4], 6, "  calls are counted");
+	((volatile u32 *)control)[GH_LAB_CTL_CALL_CLEAR / 4] = 1;
+	ok(leaves(p, 0, POWERED_OFF, 0, 0, 0), "  until it is removed");
+	is(control[GH_LAB_CTL_CALL_HITS / 4], 0, "  and its count");
+	for (u32 i = 0; good && i < 32; i++)
+		good = add_result(33, 0, 0, 0, 0);
+	ok(good && !add_result(33, 0, 0, 0, 0), "32 rules are all that there can be");
+	((volatile u32 *)control)[GH_LAB_CTL_CALL_CLEAR / 4] = 1;
+}
+
+/* All that a driver cannot be shown otherwise. The guest knows nothing of it. */
+static void test_script(void)
+{
+	struct rule r = { 0x65, GH_LAB_ANY, VMMIO_READ, 0, 2, -2, 0, { 0 } };
+	const u64 at = 0x10000000;
+	struct proxy_guest p;
+
+	ok(prepare_proxy(&p, 0, DO_MMIO, at), "guest whose vCPU is a test's");
+	test_script_rules(&p);
+	ok(!call_vmid(MSG_START, p.g.vmid, NULL) && take_virq(p.virq[0]), "start");
+	n_notes = 0;
+	ok(add_result(-2, 1, 2, 3, 4) && fails(&p, 0, -2), "RETRY");
+	ok(add_result(31, 0, 0, 0, 0) && fails(&p, 0, 31), "BUSY");
+	ok(add_result(33, 0, 0, 0, 0) && fails(&p, 0, 33), "OBJECT_STATE");
+	ok(add_result(0, BLOCKED, 0, 0, 0) && leaves(&p, 0, BLOCKED, 0, 0, 0), "BLOCKED");
+	ok(add_result(0, FAULT, 0, 0, 0) && leaves(&p, 0, FAULT, 0, 0, 0), "FAULT");
+	ok(add_result(0, POWERED_OFF, 1, 0, 0) && leaves(&p, 0, POWERED_OFF, 1, 0, 0),
+	   "off for good");
+	ok(add_result(0, SYSTEM_RESET, BIT(63), 1, 2) &&
+	   leaves(&p, 0, SYSTEM_RESET, BIT(63), 1, 2), "system reset");
+	ok(add_result(0, 0x77, 1, 2, 3) && leaves(&p, 0, 0x77, 1, 2, 3), "unknown state");
+	ok(add_result(0, VMMIO_READ, at, 16, 0) && leaves(&p, 0, VMMIO_READ, at, 16, 0),
+	   "16 bytes of a device");
+	ok(add_rule(&r), "rule for answers to loads");
+	ok(leaves(&p, 0, VMMIO_WRITE, at, 4, 0xabcd1234), "the guest starts, and stores");
+	ok(leaves(&p, 0, VMMIO_READ, at + 4, 4, 0), "  loads");
+	ok(fails(&p, 0x11, -2) && fails(&p, 0x22, -2), "  its answer is sent back, twice");
+	ok(leaves(&p, 0xcafe0004, VMMIO_WRITE, at + 8, 4, 0xcafe0005), "  it gets the third");
+	is(control[GH_LAB_CTL_CALL_HITS / 4], 11, "  all were counted");
+	((volatile u32 *)control)[GH_LAB_CTL_CALL_CLEAR / 4] = 1;
+	r = (struct rule){ 0x65, GH_LAB_ANY, GH_LAB_CALL_FIRST, 0, 1, 31, 0, { 0 } };
+	ok(add_rule(&r) && leaves(&p, 0, VMMIO_WRITE, at + 0xc, 1, 0x5a),
+	   "rule for the first call comes too late");
+	stop_proxy(&p);
+	ok(prepare_bells(&p, 0) && fails(&p, 0, 31) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
+	   "  and is for another guest's");
+	r = (struct rule){ 0x12, 0, 0, 0, 1, 10, 0, { 0 } };
+	ok(add_rule(&r) && bell_call(BELL_SEND, p.bell[0], 1, 0, 0) == 10 && !old_flags &&
+	   host_bell(BELL_SEND, p.bell[0], 2, 0), "bell_send that fails sets nothing");
+	r.call = 0x15;
+	r.error = 36;
+	ok(add_rule(&r) && bell_call(BELL_SET_MASK, p.bell[0], 1, 2, 0) == 36 &&
+	   host_bell(BELL_SEND, p.bell[0], 2, 2), "bell_set_mask that fails masks nothing");
+	ok(!bell_call(BELL_SET_MASK, p.bell[0], 1, 2, 0), "  once");
+	((volatile u32 *)control)[GH_LAB_CTL_CALL_CLEAR / 4] = 1;
+	ok(cleanup(&p.g, false), "  gives everything back");
 }
 
 /* What kills the resource manager */
@@ -1513,6 +1928,7 @@ void host_main(const void *fdt)
 	test_start_refused();
 	gic_open(0);
 	test_vcpu_resources();
+	test_resource_faults();
 	test_vcpu_mmio();
 	test_vcpu_ends();
 	test_vcpu_sleep();
@@ -1520,6 +1936,8 @@ void host_main(const void *fdt)
 	if (second_cpu)
 		test_vcpu_elsewhere();
 	test_vcpu_limit();
+	test_bells();
+	test_script();
 	ok(!control[GH_LAB_CTL_VMIDS / 4] && !control[GH_LAB_CTL_PARCELS / 4] &&
 	   !control[GH_LAB_CTL_LENT_PAGES / 4] && !control[GH_LAB_CTL_GUESTS / 4],
 	   "nothing is left over");
