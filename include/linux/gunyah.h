@@ -162,7 +162,8 @@ static inline u16 gh_api_version(const struct gh_hypercall_hyp_identify_resp *re
  * @GH_VCPU_STATE_SYSTEM_RESET: it has asked PSCI to reset the VM. state_data[0] says
  *                              how, state_data[1] is the cookie.
  *
- * The states are those of the hypervisor's public API document, section "Run a Proxy-Scheduled VCPU".
+ * The states are those of the hypervisor's public API document, section "Run a
+ * Proxy-Scheduled VCPU".
  */
 enum gh_vcpu_state {
 	GH_VCPU_STATE_READY		= 0,
