@@ -51,15 +51,21 @@ hypvars	:= O=$(build)/hyp LIBFDT=$(libfdt) CROSS_COMPILE=$(cross)
 root	:= $(build)/root$(san)
 image	:= $(out)/arch/arm64/boot/Image
 initramfs := $(build)/initramfs$(san).gz
+# The same kernel, never one that is slow, and what the host has more to boot it
+guest	:= $(build)/guest
+guest-image := $(patsubst %$(san),%,$(out))/arch/arm64/boot/Image
+initramfs-linux := $(build)/initramfs$(san)-linux.gz
 fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm selftests image \
+.PHONY: help demo demo-linux check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm selftests image \
 	boot clean
 .DEFAULT_GOAL := help
 
 #: make demo               boot a host, run a lent and a shared guest in it
+#: make demo-linux         the same with a guest that is Linux; with INTERACTIVE=1 for you
+#:                         to use (Ctrl-A x leaves the guest)
 #: make check              all tests; the last line tells how many passed
 #: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
@@ -71,6 +77,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: make kernel             the host's kernel, and the drivers as modules
 #: make hyp                the test hypervisor
 #: make image              all that is booted
+#: make image-linux        the same, and a guest that is Linux
 #: make boot LAB=NAME      boot it, carry out tools/testing/gunyah/lab/NAME
 #: make suite-NAME         one of the suites of make check
 #: make clean              remove everything that was built
@@ -168,7 +175,19 @@ endif
 	done
 	@$(step) initramfs $(lab)/initramfs.py $(initramfs) $(root)
 
-boot	= $(lab)/run.py --image $(image) --initramfs $(initramfs) \
+# The kernel unpacks one archive after the other
+image-linux: image $(build)/busybox
+	@$(if $(SAN),$(MAKE) -s SAN= kernel)
+	@rm -rf $(guest)
+	@mkdir -p $(guest)/initramfs/bin $(guest)/root/guests
+	@cp $(build)/busybox $(guest)/initramfs/bin
+	@cp $(lab)/guest-init $(guest)/initramfs/init
+	@cp $(guest-image) $(guest)/root/guests
+	@$(step) guest $(lab)/initramfs.py $(guest)/root/guests/initramfs.gz $(guest)/initramfs
+	@$(step) initramfs-linux $(lab)/initramfs.py $(guest)/root.gz $(guest)/root
+	@cat $(initramfs) $(guest)/root.gz >$(initramfs-linux)
+
+boot	= $(lab)/run.py --image $(image) --initramfs $(initramfs$(with)) \
 	$(if $(HYP),--hyp $(abspath $(HYP)) --gunyah,--hyp $(build)/hyp/hyp.bin) \
 	--qemu='$(QEMU_ARGS)' --append='$(APPEND)'
 
@@ -176,13 +195,26 @@ demo: image
 	@$(boot) demo --live --policy debug --log $(log)/boot-demo.log \
 		--wanted 'guest exited: PSCI system off' --wanted 'guest exited: PSCI system off'
 
+demo-linux suite-linux: with := -linux
+
+demo-linux: image-linux
+ifdef INTERACTIVE
+	@$(boot) linux-interactive --interactive --log $(log)/boot-demo-linux.log
+else
+	@$(boot) linux --live $(linux-talk) --log $(log)/boot-demo-linux.log
+endif
+
+# A kernel with sanitizers takes more memory, and time
+linux-talk := --talk $(lab)/linux.talk --wanted 'guest exited: PSCI system off' \
+	--timeout $(if $(SAN),400,120) $(if $(SAN),--qemu='-m 1024')
+
 boot: image
 	@$(boot) $(LAB) $(if $(POLICY),--policy $(POLICY)) $(if $(CPUS),--cpus $(CPUS)) \
 		--log $(log)/boot-$(LAB).log
 
 # The cheap ones first. What boots the host needs its image.
 suites	:= lab model fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
-	cpus1:image cpus4:image
+	cpus1:image cpus4:image image-linux:image linux:image-linux
 san-suites := image $(if $(filter 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image)
 san-kernels := kasan kcsan
 
@@ -200,8 +232,8 @@ suite-lab: apply
 	@$(lab)/mutate.py --check
 	@$(lab)/test_docs.py
 
-suite-image:
-	@$(MAKE) -s image >&2 && echo 'ok 1 - built' && echo 1..1
+suite-image suite-image-linux: suite-%:
+	@$(MAKE) -s $* >&2 && echo 'ok 1 - built' && echo 1..1
 
 # As built-in, and without a warning
 suite-builtin: apply
@@ -255,6 +287,9 @@ suite-debug:
 
 suite-lost:
 	@$(boot) lost --log $(log)/boot-lost.log
+
+suite-linux:
+	@$(boot) linux $(linux-talk) --log $(log)/boot-linux$(san).log
 
 # KCSAN has more to see when more CPUs take part
 suite-sanitizer:

@@ -6,6 +6,7 @@
  *
  *   run PROGRAM [ARG]...    output goes line by line to the kernel log
  *   show PROGRAM [ARG]...   output goes to the console as it is
+ *   talk PROGRAM [ARG]...   the same, and input comes from there
  *   insmod FILE [PARAM]...
  *   rmmod NAME              and before it what uses it
  *   expect STATUS COMMAND   the command has to end with this status, not with 0
@@ -175,7 +176,8 @@ static void child(char **argv, int out)
 	int null = open("/dev/null", O_RDONLY);
 
 	setsid();
-	dup2(null, 0);
+	if (strcmp(verb, "talk"))
+		dup2(null, 0);
 	dup2(out, 1);
 	dup2(out, 2);
 	argv++;
@@ -298,7 +300,7 @@ static void carry_out(char *line)
 		args += 2;
 		argc -= 2;
 	}
-	show = argc && !strcmp(args[0], "show");
+	show = argc && (!strcmp(args[0], "show") || !strcmp(args[0], "talk"));
 	if (argc < 2 || word ||
 	    (!show && strcmp(args[0], "run") && strcmp(args[0], "insmod") &&
 	     strcmp(args[0], "rmmod"))) {

@@ -57,7 +57,7 @@ class Judge:
             return
         marker = MARKER.search(line)
         # A program that shows its output may have left the line unfinished
-        if marker and (marker.start() == 0 or (self.command or "").startswith("show ")):
+        if marker and (marker.start() == 0 or (self.command or "").startswith(("show ", "talk "))):
             getattr(self, marker.group(1))(marker.group(2))
             line = line[:marker.start()]
         ktap = KTAP.match(line)

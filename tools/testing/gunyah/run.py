@@ -3,7 +3,8 @@
 """Boot the lab's machine and judge what happened.
 
 The console goes to a log file; on stdout come the results as TAP, or with --live
-the console as a person wants to see it.
+the console as a person wants to see it. With --interactive it is the terminal, and
+nothing is judged.
 """
 
 import argparse
@@ -25,7 +26,7 @@ GUNYAH_KERNEL_AT = "0x41080000"
 
 def qemu_line(args):
     command = ["console=ttyAMA0", "panic=-1", "printk.devkmsg=on", "lab=" + args.lab,
-               "loglevel=%d" % (5 if args.live else 8)] + args.append
+               "loglevel=%d" % (1 if args.interactive else 5 if args.live else 8)] + args.append
     machine = "virt,virtualization=on,gic-version=3"
     if args.gunyah:
         machine += ",highmem=off"
@@ -43,19 +44,59 @@ def qemu_line(args):
         line = line[:line.index("-kernel")] + \
             ["-kernel", args.image] + line[line.index("-initrd"):]
         line[line.index("-machine") + 1] = "virt,gic-version=3"
+    if args.interactive:
+        # Ctrl-C is for the guest
+        at = line.index("-serial")
+        line[at:at + 2] = ["-chardev", "stdio,id=tty,signal=off", "-serial", "chardev:tty"]
     return line + args.qemu.split()
+
+
+class Dialogue:
+    """What to type on the console, and when: lines "wait TEXT" and "type TEXT" of a file"""
+
+    def __init__(self, path):
+        self.steps = []
+        self.seen = b""
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                verb, _, text = line.rstrip("\n").partition(" ")
+                if verb in ("wait", "type"):
+                    self.steps.append((verb, text.encode()))
+                elif verb and not verb.startswith("#"):
+                    sys.exit("run: %s: cannot understand: %s" % (path, verb))
+
+    def feed(self, data):
+        """Take output of the console, return what is to be typed now."""
+        typed = b""
+        self.seen += data
+        while self.steps:
+            verb, text = self.steps[0]
+            if verb == "type":
+                typed += text + b"\r"
+            elif text in self.seen:
+                self.seen = self.seen.partition(text)[2]
+            else:
+                break
+            self.steps.pop(0)
+        return typed
+
+    def missing(self):
+        """Return what was waited for in vain."""
+        return [text.decode() for verb, text in self.steps if verb == "wait"]
 
 
 class Console:
     """Runs QEMU; hands on its output line by line until it ends or time is up."""
 
-    def __init__(self, line, log, seconds):
+    def __init__(self, line, log, seconds, dialogue):
         self.ended = False
         self.error = None
         self.log = open(log, "wb")
         self.deadline = time.monotonic() + seconds
-        self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.dialogue = dialogue
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        stdin=subprocess.PIPE if dialogue else
+                                        subprocess.DEVNULL)
 
     def lines(self):
         selector = selectors.DefaultSelector()
@@ -71,11 +112,20 @@ class Console:
                 break
             self.log.write(data)
             self.log.flush()
+            if self.dialogue:
+                self.type(self.dialogue.feed(data))
             *whole, rest = (rest + data).split(b"\n")
             for line in whole:
                 yield line.decode(errors="replace")
         if rest:
             yield rest.decode(errors="replace")
+
+    def type(self, text):
+        try:
+            self.process.stdin.write(text)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass                # QEMU has ended, which is seen elsewhere
 
     def close(self):
         if self.process.poll() is None:
@@ -86,7 +136,7 @@ class Console:
 
 def show(text, verdict):
     """Show a line to a person: what commands say, and what they are if that is shown."""
-    marker = re.search(r"lab: begin show (.*)$", text)
+    marker = re.search(r"lab: begin (?:show|talk) (.*)$", text)
     if marker:
         print("$ " + marker.group(1), flush=True)
     elif "hyp: " in text or judge.SPLATS.search(text) or \
@@ -108,6 +158,8 @@ def arguments():
     parser.add_argument("--name", help="of the suite (default: that of the commands)")
     parser.add_argument("--log", required=True)
     parser.add_argument("--live", action="store_true", help="show the console, not TAP")
+    parser.add_argument("--interactive", action="store_true", help="the console is the terminal")
+    parser.add_argument("--talk", metavar="FILE", help="what to type, and when")
     parser.add_argument("--wanted", action="append", default=[], metavar="TEXT",
                         help="a line of the console has to contain it; in this order")
     parser.add_argument("--append", action="append", default=[], help="to the command line")
@@ -127,7 +179,10 @@ def main():
     verdict = judge.Judge(writer, args.name or args.lab)
     wanted = list(args.wanted)
     line = qemu_line(args)
-    console = Console(line, args.log, args.timeout)
+    if args.interactive:
+        os.execvp(line[0], line)
+    dialogue = Dialogue(args.talk) if args.talk else None
+    console = Console(line, args.log, args.timeout, dialogue)
     try:
         for text in console.lines():
             verdict.line(text)
@@ -137,7 +192,7 @@ def main():
                 show(text.rstrip("\r"), verdict)
     finally:
         console.close()
-    verdict.finish(wanted, console.ended)
+    verdict.finish(wanted + (dialogue.missing() if dialogue else []), console.ended)
     status = writer.end()
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     print("%-24s %7.1f s wall %7.1f s CPU" % ("boot " + verdict.name, time.monotonic() - start,

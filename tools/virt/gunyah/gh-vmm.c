@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * gh-vmm: start a guest through /dev/gunyah, show what it says, tell how it
- * ended.
+ * ended. Here are the options, what is done for guests of every kind, and flat
+ * guests, which the hypervisor schedules; gh_linux.c has the ones that are Linux.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -18,18 +19,7 @@
 
 #include <libfdt.h>
 
-#include "gh_guest.h"
-
-/* Exit status; --help explains them */
-enum {
-	STATUS_CLEAN,
-	STATUS_ERROR,
-	STATUS_USAGE,
-	STATUS_RESET,
-	STATUS_FAILED,
-	STATUS_STOPPED,
-	STATUS_SIGNAL = 128,
-};
+#include "gh_vmm.h"
 
 /*
  * How often to look for text of the guest: nothing tells that there is some.
@@ -43,50 +33,53 @@ enum {
 
 static const char usage[] =
 "Usage: gh-vmm [OPTION]... IMAGE\n"
-"Start a Gunyah guest from the flat binary IMAGE, show its console, and say how it\n"
-"ended.\n"
+"       gh-vmm --linux [OPTION]... IMAGE\n"
+"Start a Gunyah guest from the flat binary IMAGE, or from the arm64 Linux Image\n"
+"IMAGE, show its console, and say how it ended.\n"
 "\n"
 "  -m, --memory SIZE   memory of the guest, in bytes or with K, M or G; a multiple\n"
-"                      of the page size (default: 4M, or as much as IMAGE needs)\n"
+"                      of the page size (default: 4M, or as much as IMAGE needs;\n"
+"                      with --linux 128M)\n"
 "  -l, --lend          lend the memory to the guest: nobody else, this host included,\n"
 "                      can access it while the guest has it (default)\n"
 "  -s, --share         share the memory with the guest; production builds of the\n"
 "                      resource manager refuse that\n"
 "  -d, --dtb FILE      devicetree for the guest (default: one is made)\n"
 "  -c, --cmdline STR   put STR as bootargs into /chosen of the devicetree\n"
+"  -L, --linux         IMAGE is Linux; see below\n"
+"  -p, --cpus N        with --linux: number of the guest's CPUs (default: 1)\n"
+"  -i, --initrd FILE   with --linux: an initramfs\n"
 "  -h, --help          show this text\n"
 "\n"
-"The guest is entered at the first byte of IMAGE, at EL1 with its MMU off and the\n"
+"A flat guest is entered at the first byte of IMAGE, at EL1 with its MMU off and the\n"
 "address of the devicetree in x0. Its memory starts at 0x80000000, or where\n"
 "base-address in /gunyah-vm-config/memory of the devicetree FILE says. Memory at\n"
 "0x70000000 is shared with gh-vmm and is the console: gh_console.h tells how to\n"
 "write to it. A devicetree FILE needs a vdevice of type \"shm\" with label 0x10 and\n"
-"that base, else the guest has no console.\n"
+"that base, else the guest has no console. The console goes to standard output.\n"
 "\n"
-"The console goes to standard output, followed by one line that says how the guest\n"
-"ended. Ctrl-C and SIGTERM stop the guest. Whatever the end, all that the guest had\n"
-"is given back.\n"
+"A Linux guest has CPUs that gh-vmm runs, a 16550 (ttyS0) and a virtio console\n"
+"(hvc0). Both show their text on standard output; what is typed goes to ttyS0. If\n"
+"standard input is a terminal it is in raw mode, so Ctrl-C goes to the guest.\n"
+"  Ctrl-A x       stops the guest and leaves gh-vmm\n"
+"  Ctrl-A c       what is typed goes to the other console from here on\n"
+"  Ctrl-A Ctrl-A  sends one Ctrl-A\n"
+"\n"
+"The last line says how the guest ended. SIGINT and SIGTERM stop the guest. Whatever\n"
+"the end, all that the guest had is given back.\n"
 "\n"
 "Exit status:\n"
 "  0  the guest ended by PSCI SYSTEM_OFF, or through the resource manager with\n"
-"     reason 0\n"
+"     reason 0, or by Ctrl-A x\n"
 "  1  the guest could not be started; standard error says why\n"
 "  2  wrong use of gh-vmm\n"
 "  3  the guest asked for a reset\n"
 "  4  the guest failed: hypervisor error, watchdog, asynchronous abort, ended with a\n"
-"     reason other than 0, or nobody knows\n"
+"     reason other than 0, or nobody knows; or one of its CPUs could not go on\n"
 "  5  somebody else on the host stopped the guest\n"
 "  128 + N  signal N stopped gh-vmm, and with it the guest\n";
 
-struct options {
-	const char *image;
-	const char *dtb;
-	const char *cmdline;
-	uint64_t memory;
-	bool share;
-};
-
-static void __attribute__((format(printf, 1, 2), noreturn)) die(const char *fmt, ...)
+void die(const char *fmt, ...)
 {
 	va_list args;
 
@@ -98,7 +91,7 @@ static void __attribute__((format(printf, 1, 2), noreturn)) die(const char *fmt,
 	exit(STATUS_ERROR);
 }
 
-static void __attribute__((format(printf, 1, 2), noreturn)) die_usage(const char *fmt, ...)
+void die_usage(const char *fmt, ...)
 {
 	va_list args;
 
@@ -110,12 +103,12 @@ static void __attribute__((format(printf, 1, 2), noreturn)) die_usage(const char
 	exit(STATUS_USAGE);
 }
 
-static uint64_t page_size(void)
+uint64_t page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);
 }
 
-static uint64_t round_up(uint64_t value, uint64_t to)
+uint64_t round_up(uint64_t value, uint64_t to)
 {
 	return (value + to - 1) / to * to;
 }
@@ -152,6 +145,17 @@ static uint64_t parse_size(const char *text)
 	return size;
 }
 
+static unsigned int parse_cpus(const char *text)
+{
+	unsigned long cpus;
+	char *end;
+
+	cpus = strtoul(text, &end, 10);
+	if (end == text || *end || !cpus || cpus > GH_MAX_VCPUS)
+		die_usage("--cpus %s: not a number from 1 to %d", text, GH_MAX_VCPUS);
+	return cpus;
+}
+
 static void parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longopts[] = {
@@ -160,6 +164,9 @@ static void parse_options(int argc, char **argv, struct options *options)
 		{ "share", no_argument, NULL, 's' },
 		{ "dtb", required_argument, NULL, 'd' },
 		{ "cmdline", required_argument, NULL, 'c' },
+		{ "linux", no_argument, NULL, 'L' },
+		{ "cpus", required_argument, NULL, 'p' },
+		{ "initrd", required_argument, NULL, 'i' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
@@ -167,7 +174,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 
 	/* getopt's own messages lack the hint that die_usage() gives */
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":m:lsd:c:h", longopts, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":m:lsd:c:Lp:i:h", longopts, NULL)) != -1) {
 		switch (c) {
 		case 'm':
 			options->memory = parse_size(optarg);
@@ -184,6 +191,15 @@ static void parse_options(int argc, char **argv, struct options *options)
 		case 'c':
 			options->cmdline = optarg;
 			break;
+		case 'L':
+			options->is_linux = true;
+			break;
+		case 'p':
+			options->cpus = parse_cpus(optarg);
+			break;
+		case 'i':
+			options->initrd = optarg;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			exit(STATUS_CLEAN);
@@ -198,6 +214,15 @@ static void parse_options(int argc, char **argv, struct options *options)
 	if (optind + 1 != argc)
 		die_usage("%s: more than one IMAGE given", argv[optind + 1]);
 	options->image = argv[optind];
+
+	if (options->cmdline && strlen(options->cmdline) > MAX_DTB_SIZE)
+		die_usage("--cmdline: too long");
+	if (options->is_linux && options->dtb)
+		die_usage("--dtb does not go with --linux");
+	if (!options->is_linux && (options->cpus || options->initrd))
+		die_usage("--cpus and --initrd go with --linux only");
+	if (options->is_linux && !options->cpus)
+		options->cpus = 1;
 }
 
 /*
@@ -246,7 +271,7 @@ static void __attribute__((noreturn)) die_region(const char *what, int err, uint
 	die("GH_VM_SET_USER_MEM_REGION for %s: %s", what, strerror(-err));
 }
 
-static int open_gunyah(void)
+int open_gunyah(void)
 {
 	int fd = gh_open();
 
@@ -258,7 +283,7 @@ static int open_gunyah(void)
 	return fd;
 }
 
-static int create_vm(int gunyah)
+int create_vm(int gunyah)
 {
 	int vm = gh_create_vm(gunyah);
 
@@ -269,7 +294,7 @@ static int create_vm(int gunyah)
 	return vm;
 }
 
-static void alloc(struct gh_mem *mem, const char *name, uint64_t size)
+void alloc(struct gh_mem *mem, const char *name, uint64_t size)
 {
 	int err = gh_mem_alloc(mem, name, size);
 
@@ -277,7 +302,7 @@ static void alloc(struct gh_mem *mem, const char *name, uint64_t size)
 		die("memfd for %s, %" PRIu64 " KiB: %s", name, size / 1024, strerror(-err));
 }
 
-static void *read_file(const char *path, size_t *size)
+void *read_file(const char *path, size_t *size)
 {
 	void *data;
 	int err;
@@ -314,9 +339,6 @@ static void make_dtb(const struct options *options, struct guest *guest, void **
 	void *file = NULL;
 	size_t size = 0;
 	int err;
-
-	if (cmdline > MAX_DTB_SIZE)
-		die_usage("--cmdline: too long");
 
 	guest->base = GH_GUEST_BASE;
 	if (options->dtb) {
@@ -379,33 +401,37 @@ static void make_guest(const struct options *options, struct guest *guest)
 	gh_console_init(&guest->console, guest->console_mem.addr);
 }
 
-static void start(int vm, const struct options *options, const struct guest *guest)
+void set_region(int vm, const char *what, uint32_t label, uint32_t flags, uint64_t gpa,
+		const struct gh_mem *mem, uint64_t need)
 {
-	const struct gh_mem *image = &guest->image, *console = &guest->console_mem;
-	uint32_t flags = GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC;
-	uint64_t need = image->size + console->size;
+	int err = gh_set_region(vm, label, flags, gpa, mem->size, mem->addr);
+
+	if (err)
+		die_region(what, err, need);
+}
+
+void start(int vm, const struct options *options, uint64_t dtb, uint64_t dtb_space)
+{
 	int err;
 
-	if (!options->share)
-		flags |= GH_MEM_LENT;
-	err = gh_set_region(vm, GH_IMAGE_LABEL, flags, guest->base, image->size, image->addr);
-	if (err)
-		die_region("the guest's memory", err, need);
-	err = gh_set_region(vm, GH_CONSOLE_LABEL, GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE,
-			    GH_CONSOLE_BASE, console->size, console->addr);
-	if (err)
-		die_region("the console", err, need);
-	err = gh_set_dtb(vm, guest->base + guest->dtb_offset, guest->dtb_space);
+	err = gh_set_dtb(vm, dtb, dtb_space);
 	if (err)
 		die("GH_VM_SET_DTB_CONFIG: %s", strerror(-err));
-
-	/*
-	 * A signal ends the process in here, as it has no handler yet, and the
-	 * kernel then gives back what the guest has.
-	 */
 	err = gh_start(vm);
 	if (err)
 		die("GH_VM_START for %s: %s", options->image, explain_start(err));
+}
+
+static void start_flat(int vm, const struct options *options, const struct guest *guest)
+{
+	const struct gh_mem *image = &guest->image, *console = &guest->console_mem;
+	uint32_t rw = GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE;
+	uint32_t flags = rw | GH_MEM_ALLOW_EXEC | (options->share ? 0 : GH_MEM_LENT);
+	uint64_t need = image->size + console->size;
+
+	set_region(vm, "the guest's memory", GH_IMAGE_LABEL, flags, guest->base, image, need);
+	set_region(vm, "the console", GH_CONSOLE_LABEL, rw, GH_CONSOLE_BASE, console, need);
+	start(vm, options, guest->base + guest->dtb_offset, guest->dtb_space);
 }
 
 /* The guest's text as it is; a reader that went away does not stop the guest */
@@ -448,7 +474,7 @@ static int wait_for_end(int vm, int signals, struct guest *guest)
 	}
 }
 
-static int open_signals(void)
+int open_signals(void)
 {
 	sigset_t set;
 	int fd;
@@ -464,7 +490,7 @@ static int open_signals(void)
 	return fd;
 }
 
-static int report(int vm)
+int report(int vm)
 {
 	struct gh_vm_exit_info info;
 	uint32_t reason;
@@ -495,20 +521,16 @@ static int report(int vm)
 	}
 }
 
-int main(int argc, char **argv)
+static int run_flat(const struct options *options)
 {
-	struct options options = { };
 	struct guest guest = { };
 	int gunyah, vm, signals, signo, status;
 
-	parse_options(argc, argv, &options);
-	make_guest(&options, &guest);
+	make_guest(options, &guest);
 	gunyah = open_gunyah();
 	vm = create_vm(gunyah);
-	start(vm, &options, &guest);
+	start_flat(vm, options, &guest);
 
-	/* When standard output goes away that is an error of write(), not the end */
-	signal(SIGPIPE, SIG_IGN);
 	signals = open_signals();
 	signo = wait_for_end(vm, signals, &guest);
 	if (guest.in_line)
@@ -524,4 +546,14 @@ int main(int argc, char **argv)
 	close(vm);
 	close(gunyah);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { };
+
+	parse_options(argc, argv, &options);
+	/* When standard output goes away that is an error of write(), not the end */
+	signal(SIGPIPE, SIG_IGN);
+	return options.is_linux ? run_linux(&options) : run_flat(&options);
 }

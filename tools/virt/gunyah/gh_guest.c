@@ -14,6 +14,8 @@
 
 #include "gh_guest.h"
 
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
 int gh_mem_alloc(struct gh_mem *mem, const char *name, size_t size)
 {
 	void *addr;
@@ -157,32 +159,12 @@ static void u64(struct builder *b, const char *name, uint64_t value)
 
 enum { PHANDLE_GIC = 1, PHANDLE_IDLE };
 
-static void build_machine(struct builder *b, const struct gh_dtb_options *options)
+#define GICD_BASE	0x3fff0000
+#define GICD_SIZE	0x10000
+#define GICR_SIZE	0x20000		/* for each CPU, below the distributor */
+
+static void build_idle_state(struct builder *b)
 {
-	static const char psci[] = "arm,psci-1.0\0arm,psci-0.2";
-	/* Distributor, and redistributors for two CPUs */
-	const fdt64_t gic_reg[] = {
-		cpu_to_fdt64(0x3fff0000), cpu_to_fdt64(0x10000),
-		cpu_to_fdt64(0x3ffb0000), cpu_to_fdt64(0x40000),
-	};
-
-	/* The resource manager adds to /chosen and does not create it */
-	begin(b, "chosen");
-	if (options->cmdline)
-		str(b, "bootargs", options->cmdline);
-	end(b);
-
-	begin(b, "cpus");
-	u32(b, "#address-cells", 1);
-	u32(b, "#size-cells", 0);
-	begin(b, "cpu@0");
-	str(b, "device_type", "cpu");
-	str(b, "compatible", "arm,arm-v8");
-	u32(b, "reg", 0);
-	str(b, "enable-method", "psci");
-	/* Demanded of a CPU that the host does not schedule, if there is PSCI */
-	u32(b, "cpu-idle-states", PHANDLE_IDLE);
-	end(b);
 	begin(b, "idle-states");
 	str(b, "entry-method", "psci");
 	begin(b, "idle");
@@ -194,7 +176,69 @@ static void build_machine(struct builder *b, const struct gh_dtb_options *option
 	u32(b, "phandle", PHANDLE_IDLE);
 	end(b);
 	end(b);
+}
+
+static void build_cpus(struct builder *b, const struct gh_dtb_options *options)
+{
+	unsigned int cpu, n = options->vcpus ? options->vcpus : 1;
+	char name[16];
+
+	begin(b, "cpus");
+	u32(b, "#address-cells", 1);
+	u32(b, "#size-cells", 0);
+	for (cpu = 0; cpu < n; cpu++) {
+		snprintf(name, sizeof(name), "cpu@%x", cpu);
+		begin(b, name);
+		str(b, "device_type", "cpu");
+		str(b, "compatible", "arm,arm-v8");
+		u32(b, "reg", cpu);
+		str(b, "enable-method", "psci");
+		/* Demanded of a CPU that the host does not schedule, if there is PSCI */
+		if (!options->vcpus)
+			u32(b, "cpu-idle-states", PHANDLE_IDLE);
+		end(b);
+	}
+	if (!options->vcpus)
+		build_idle_state(b);
 	end(b);
+}
+
+static void build_timer(struct builder *b)
+{
+	/* Secure and not secure physical, virtual and hypervisor timer; level, high */
+	static const uint32_t ppis[] = { 13, 14, 11, 10 };
+	fdt32_t interrupts[3 * ARRAY_SIZE(ppis)];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(ppis); i++) {
+		interrupts[3 * i] = cpu_to_fdt32(1);
+		interrupts[3 * i + 1] = cpu_to_fdt32(ppis[i]);
+		interrupts[3 * i + 2] = cpu_to_fdt32(4);
+	}
+	begin(b, "timer");
+	str(b, "compatible", "arm,armv8-timer");
+	prop(b, "interrupts", interrupts, sizeof(interrupts));
+	flag(b, "always-on");
+	end(b);
+}
+
+static void build_machine(struct builder *b, const struct gh_dtb_options *options)
+{
+	static const char psci[] = "arm,psci-1.0\0arm,psci-0.2";
+	/* A CPU that the hypervisor schedules gets the redistributors of two */
+	const uint64_t gicr = GICR_SIZE * (options->vcpus ? options->vcpus : 2);
+	const fdt64_t gic_reg[] = {
+		cpu_to_fdt64(GICD_BASE), cpu_to_fdt64(GICD_SIZE),
+		cpu_to_fdt64(GICD_BASE - gicr), cpu_to_fdt64(gicr),
+	};
+
+	/* The resource manager adds to /chosen and does not create it */
+	begin(b, "chosen");
+	if (options->cmdline)
+		str(b, "bootargs", options->cmdline);
+	end(b);
+
+	build_cpus(b, options);
 
 	begin(b, "psci");
 	prop(b, "compatible", psci, sizeof(psci));
@@ -210,12 +254,68 @@ static void build_machine(struct builder *b, const struct gh_dtb_options *option
 	prop(b, "reg", gic_reg, sizeof(gic_reg));
 	u32(b, "phandle", PHANDLE_GIC);
 	end(b);
+
+	if (options->vcpus)
+		build_timer(b);
+}
+
+static void build_vcpus(struct builder *b, const struct gh_dtb_options *options)
+{
+	begin(b, "vcpus");
+	if (options->vcpus) {
+		str(b, "affinity", "proxy");
+	} else {
+		str(b, "affinity", "static");
+		u32(b, "affinity-map", 1);
+		u32(b, "sched-timeslice", 5000);
+		/* Below the host's, else the guest is refused */
+		u32(b, "sched-priority", -1);
+	}
+	end(b);
+}
+
+static void build_shm(struct builder *b, const struct gh_shm *shm)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "shm-%x", shm->label);
+	begin(b, name);
+	str(b, "vdevice-type", "shm");
+	snprintf(name, sizeof(name), "/hypervisor/shm-%x", shm->label);
+	str(b, "generate", name);
+	u32(b, "label", shm->label);
+	flag(b, "peer-default");
+	u64(b, "dma_base", 0);
+	begin(b, "memory");
+	u32(b, "label", shm->label);
+	u32(b, "#address-cells", 2);
+	u64(b, "base", shm->base);
+	end(b);
+	end(b);
+}
+
+static void build_bell(struct builder *b, const struct gh_bell *bell)
+{
+	const fdt32_t interrupts[] = {
+		cpu_to_fdt32(0), cpu_to_fdt32(bell->spi), cpu_to_fdt32(bell->level ? 4 : 1),
+	};
+	char name[32];
+
+	snprintf(name, sizeof(name), "bell-%x", bell->label);
+	begin(b, name);
+	str(b, "vdevice-type", "doorbell");
+	snprintf(name, sizeof(name), "/hypervisor/bell-%x", bell->label);
+	str(b, "generate", name);
+	u32(b, "label", bell->label);
+	flag(b, "peer-default");
+	flag(b, "source-can-clear");
+	prop(b, "interrupts", interrupts, sizeof(interrupts));
+	end(b);
 }
 
 /* Not for the guest: what the resource manager is to make for it */
 static void build_vm_config(struct builder *b, const struct gh_dtb_options *options)
 {
-	char name[32];
 	unsigned int i;
 
 	begin(b, "gunyah-vm-config");
@@ -232,38 +332,20 @@ static void build_vm_config(struct builder *b, const struct gh_dtb_options *opti
 	u32(b, "config", PHANDLE_GIC);
 	end(b);
 
-	begin(b, "vcpus");
-	str(b, "affinity", "static");
-	u32(b, "affinity-map", 1);
-	u32(b, "sched-timeslice", 5000);
-	/* Below the host's, else the guest is refused */
-	u32(b, "sched-priority", -1);
-	end(b);
+	build_vcpus(b, options);
 
 	begin(b, "vdevices");
 	str(b, "generate", "/hypervisor");
-	for (i = 0; i < options->n_shm; i++) {
-		snprintf(name, sizeof(name), "shm-%x", options->shm[i].label);
-		begin(b, name);
-		str(b, "vdevice-type", "shm");
-		snprintf(name, sizeof(name), "/hypervisor/shm-%x", options->shm[i].label);
-		str(b, "generate", name);
-		u32(b, "label", options->shm[i].label);
-		flag(b, "peer-default");
-		u64(b, "dma_base", 0);
-		begin(b, "memory");
-		u32(b, "label", options->shm[i].label);
-		u32(b, "#address-cells", 2);
-		u64(b, "base", options->shm[i].base);
-		end(b);
-		end(b);
-	}
+	for (i = 0; i < options->n_shm; i++)
+		build_shm(b, &options->shm[i]);
+	for (i = 0; i < options->n_bells; i++)
+		build_bell(b, &options->bells[i]);
 	end(b);
 
 	end(b);
 }
 
-static int fdt_errno(int err)
+int gh_fdt_errno(int err)
 {
 	if (!err)
 		return 0;
@@ -289,7 +371,7 @@ int gh_dtb_build(void *dtb, size_t size, const struct gh_dtb_options *options)
 
 	if (!b.err)
 		b.err = fdt_finish(dtb);
-	return fdt_errno(b.err);
+	return gh_fdt_errno(b.err);
 }
 
 int gh_dtb_copy(void *dtb, size_t size, const void *from, const char *cmdline)
@@ -308,7 +390,7 @@ out:
 	/* Space to grow is the window's, not the tree's */
 	if (!err)
 		err = fdt_pack(dtb);
-	return fdt_errno(err);
+	return gh_fdt_errno(err);
 }
 
 bool gh_dtb_valid(const void *dtb, size_t size)
@@ -396,6 +478,50 @@ int gh_start(int vm)
 int gh_exit_info(int vm, struct gh_vm_exit_info *info)
 {
 	return ioctl(vm, GH_VM_GET_EXIT_INFO, info) ? -errno : 0;
+}
+
+static int add_function(int vm, uint32_t type, const void *arg, uint32_t size)
+{
+	struct gh_fn_desc desc = {
+		.type = type,
+		.arg_size = size,
+		.arg = (uintptr_t)arg,
+	};
+	int ret = ioctl(vm, GH_VM_ADD_FUNCTION, &desc);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int gh_add_vcpu(int vm, uint32_t id)
+{
+	struct gh_fn_vcpu_arg arg = { .id = id };
+
+	return add_function(vm, GH_FN_VCPU, &arg, sizeof(arg));
+}
+
+int gh_add_irqfd(int vm, int fd, uint32_t label, uint32_t flags)
+{
+	struct gh_fn_irqfd_arg arg = {
+		.fd = fd,
+		.label = label,
+		.flags = flags,
+	};
+
+	return add_function(vm, GH_FN_IRQFD, &arg, sizeof(arg));
+}
+
+int gh_add_ioeventfd(int vm, int fd, uint64_t addr, uint32_t len, uint32_t flags,
+		     uint64_t datamatch)
+{
+	struct gh_fn_ioeventfd_arg arg = {
+		.datamatch = datamatch,
+		.addr = addr,
+		.len = len,
+		.fd = fd,
+		.flags = flags,
+	};
+
+	return add_function(vm, GH_FN_IOEVENTFD, &arg, sizeof(arg));
 }
 
 const char *gh_exit_words(const struct gh_vm_exit_info *info)

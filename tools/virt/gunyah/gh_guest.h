@@ -50,20 +50,36 @@ struct gh_shm {
 	uint64_t base;
 };
 
+/* A vdevice of type "doorbell": an interrupt of the guest that an irqfd can raise */
+struct gh_bell {
+	uint32_t label;
+	uint32_t spi;
+	bool level;			/* else an edge */
+};
+
+/* Most vCPUs of a guest */
+#define GH_MAX_VCPUS		8
+
 struct gh_dtb_options {
 	uint64_t base;			/* of the guest's memory */
 	const char *cmdline;		/* may be NULL */
+	unsigned int vcpus;		/* that the VMM runs; 0: see gh_dtb_build() */
 	const struct gh_shm *shm;
 	unsigned int n_shm;
+	const struct gh_bell *bells;
+	unsigned int n_bells;
 };
 
 /*
- * Builds the devicetree of a guest with one CPU that the hypervisor schedules.
- * -ENOSPC if @size bytes do not suffice.
+ * Builds the devicetree of a guest with @vcpus CPUs that the VMM runs by
+ * GH_VCPU_RUN, or with one that the hypervisor schedules. -ENOSPC if @size bytes
+ * do not suffice.
  */
 int gh_dtb_build(void *dtb, size_t size, const struct gh_dtb_options *options);
 /* Puts a copy of a valid devicetree to @dtb, with @cmdline in /chosen unless NULL */
 int gh_dtb_copy(void *dtb, size_t size, const void *from, const char *cmdline);
+/* For an error of libfdt: -ENOSPC or -EINVAL, or 0 */
+int gh_fdt_errno(int err);
 /* Is this a complete devicetree? */
 bool gh_dtb_valid(const void *dtb, size_t size);
 /* Guest address that the resource manager places the image at by this devicetree */
@@ -83,6 +99,11 @@ int gh_set_region(int vm, uint32_t label, uint32_t flags, uint64_t gpa, uint64_t
 int gh_set_dtb(int vm, uint64_t gpa, uint64_t size);
 int gh_start(int vm);
 int gh_exit_info(int vm, struct gh_vm_exit_info *info);
+/* Returns the vCPU's file descriptor */
+int gh_add_vcpu(int vm, uint32_t id);
+int gh_add_irqfd(int vm, int fd, uint32_t label, uint32_t flags);
+int gh_add_ioeventfd(int vm, int fd, uint64_t addr, uint32_t len, uint32_t flags,
+		     uint64_t datamatch);
 
 /* How a guest ended, in words: "PSCI system off" */
 const char *gh_exit_words(const struct gh_vm_exit_info *info);
