@@ -41,7 +41,16 @@ typedef uint64_t u64;
 #define ICC_IAR1_EL1		S3_0_C12_C12_0
 #define ICC_EOIR1_EL1		S3_0_C12_C12_1
 #define ICC_SGI1R_EL1		S3_0_C12_C11_5
+#define ICC_HPPIR1_EL1		S3_0_C12_C12_2
 #define ICH_HCR_EL2		S3_4_C12_C11_0
+#define ICH_VTR_EL2		S3_4_C12_C11_1
+#define ICH_VMCR_EL2		S3_4_C12_C11_7
+#define ICH_AP0R0_EL2		S3_4_C12_C8_0
+#define ICH_AP1R0_EL2		S3_4_C12_C9_0
+#define ICH_LR0_EL2		S3_4_C12_C12_0
+#define ICH_LR1_EL2		S3_4_C12_C12_1
+#define ICH_LR2_EL2		S3_4_C12_C12_2
+#define ICH_LR3_EL2		S3_4_C12_C12_3
 #define ZCR_EL2			S3_4_C1_C2_0
 #define SMCR_EL2		S3_4_C1_C2_6
 /* Expand register names that are macros */
@@ -116,6 +125,7 @@ static inline void spin_unlock(struct spinlock *lock)
 #define HCR_FB			BIT(9)
 #define HCR_BSU_IS		BIT(10)
 #define HCR_TWI			BIT(13)
+#define HCR_TID3		BIT(18)
 #define HCR_TSC			BIT(19)
 #define HCR_TIDCP		BIT(20)
 #define HCR_TACR		BIT(21)
@@ -165,6 +175,10 @@ static inline void spin_unlock(struct spinlock *lock)
 /* CNTV_CTL_EL0; the timer can interrupt if of these only ENABLE is set */
 #define CNT_CTL_ENABLE		BIT(0)
 #define CNT_CTL_IMASK		BIT(1)
+#define CNT_CTL_ISTATUS		BIT(2)
 #define CNT_CTL_MASK		(CNT_CTL_ENABLE | CNT_CTL_IMASK)
+
+/* In ISR_EL1 */
+#define ISR_I			BIT(7)
 
 #endif /* _HYP_ARCH_H */

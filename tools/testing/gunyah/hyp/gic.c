@@ -15,12 +15,15 @@
  * The EL2 physical timer ends a guest's slice, or a sleep.
  *
  * While a host CPU runs a guest, any interrupt of the host's ends that and stays
- * pending for the host, and so does an SGI of the hidden CPU's. That SGI and the EL2
- * timer's interrupt, which a host has no use for, are enabled for so long only; and
- * that of the virtual timer, which is the guest's meanwhile, is not.
+ * pending for the host. Three are for the hypervisor, are enabled for so long only and
+ * are no reason to leave the guest: the SGI, which another CPU sends that has changed
+ * something for the guest; the maintenance interrupt, by which the guest asks for more
+ * interrupts; and that of the virtual timer, which is the guest's meanwhile. The EL2
+ * timer stands in for the host's then and is one of the host's interrupts.
  *
- * Data is the redistributors' addresses, found at boot, and what each host CPU had
- * enabled before it ran a guest. GICD_ISPENDR and the like need no lock.
+ * Data is the redistributors' addresses, found at boot, what each host CPU had enabled
+ * before it ran a guest, and whether the virtual timer's interrupt is enabled. All but
+ * the first is the CPU's own. GICD_ISPENDR and the like need no lock.
  */
 #include "hyp.h"
 
@@ -47,19 +50,29 @@
 #define ICH_HCR_TC		BIT(10)
 #define ICH_HCR_TALL0		BIT(11)
 #define ICH_HCR_TALL1		BIT(12)
+#define ICH_VTR_LRS(v)		(((v) & 0x1f) + 1)
+#define ICH_VTR_PRE_BITS(v)	((((v) >> 26) & 7) + 1)
 
 #define KICK_SGI		15
+#define MAINTENANCE_PPI		25
 #define TIMER_PPI		26
 #define VIRTUAL_TIMER_PPI	27
 #define INTID_NONE		1020	/* and above: nothing to acknowledge */
+#define GUEST_INTIDS		(BIT(KICK_SGI) | BIT(MAINTENANCE_PPI) | BIT(TIMER_PPI) | \
+				 BIT(VIRTUAL_TIMER_PPI))
 
 static u64 redist[MAX_CPUS];
 static u32 enabled[MAX_CPUS];
+static bool watching[MAX_CPUS];
 
 void gic_init(void)
 {
 	u64 ctlr = config.gicd + GICD_CTLR, gicr = config.gicr, typer;
+	u64 vtr = read_sysreg_s(ICH_VTR_EL2);
 
+	/* What vgic.c uses; 5 bits are one active priorities register of each group. */
+	if (ICH_VTR_LRS(vtr) < 4 || ICH_VTR_PRE_BITS(vtr) > 5)
+		panic("the CPU's virtual GIC interface is another one: %lx", vtr);
 	do {
 		typer = mmio_read64(gicr + GICR_TYPER);
 		if (typer >> 32 < MAX_CPUS)
@@ -142,10 +155,11 @@ void gic_init_host(u32 cpu)
 {
 	u64 gicr = redist[cpu];
 
-	mmio_write32(gicr + GICR_IGROUPR0, mmio_read32(gicr + GICR_IGROUPR0) |
-					   BIT(KICK_SGI) | BIT(TIMER_PPI));
-	mmio_write8(gicr + GICR_IPRIORITYR + KICK_SGI, 0x80);
-	mmio_write8(gicr + GICR_IPRIORITYR + TIMER_PPI, 0x80);
+	mmio_write32(gicr + GICR_IGROUPR0, mmio_read32(gicr + GICR_IGROUPR0) | GUEST_INTIDS);
+	for (u32 intid = 0; intid < 32; intid++) {
+		if (GUEST_INTIDS & BIT(intid))
+			mmio_write8(gicr + GICR_IPRIORITYR + intid, 0x80);
+	}
 }
 
 void gic_enter_guest(u32 cpu)
@@ -154,8 +168,42 @@ void gic_enter_guest(u32 cpu)
 
 	enabled[cpu] = mmio_read32(gicr + GICR_ISENABLER0);
 	mmio_write32(gicr + GICR_ICENABLER0, BIT(VIRTUAL_TIMER_PPI));
-	mmio_write32(gicr + GICR_ISENABLER0, BIT(KICK_SGI) | BIT(TIMER_PPI));
-	trap_all();
+	mmio_write32(gicr + GICR_ISENABLER0, GUEST_INTIDS & ~BIT(VIRTUAL_TIMER_PPI));
+	watching[cpu] = false;
+}
+
+/* Shall it leave the guest when the virtual timer is due? */
+void gic_watch_timer(u32 cpu, bool on)
+{
+	if (on == watching[cpu])
+		return;
+	watching[cpu] = on;
+	mmio_write32(redist[cpu] + (on ? GICR_ISENABLER0 : GICR_ICENABLER0),
+		     BIT(VIRTUAL_TIMER_PPI));
+}
+
+/* After an interrupt in a guest: is there one that the host has to take? */
+bool gic_host_pending(u32 cpu)
+{
+	for (;;) {
+		isb();
+		if (!(read_sysreg(isr_el1) & ISR_I))
+			return false;
+		switch (read_sysreg_s(ICC_HPPIR1_EL1) & 0xffffff) {
+		case KICK_SGI:
+			mmio_write32(redist[cpu] + GICR_ICPENDR0, BIT(KICK_SGI));
+			break;
+		case VIRTUAL_TIMER_PPI:
+			gic_watch_timer(cpu, false);
+			break;
+		case MAINTENANCE_PPI:
+			/* Went with what vgic_leave() took out of the registers. */
+			break;
+		default:
+			return true;
+		}
+		dsb(sy);
+	}
 }
 
 /* A kick that comes too late ends the next run early, which it may. */
@@ -163,8 +211,7 @@ void gic_leave_guest(u32 cpu)
 {
 	u64 gicr = redist[cpu];
 
-	write_sysreg_s(0, ICH_HCR_EL2);
-	mmio_write32(gicr + GICR_ICENABLER0, ~enabled[cpu] & (BIT(KICK_SGI) | BIT(TIMER_PPI)));
+	mmio_write32(gicr + GICR_ICENABLER0, ~enabled[cpu] & GUEST_INTIDS);
 	mmio_write32(gicr + GICR_ICPENDR0, BIT(KICK_SGI));
 	mmio_write32(gicr + GICR_ISENABLER0, enabled[cpu] & BIT(VIRTUAL_TIMER_PPI));
 	isb();
@@ -187,11 +234,11 @@ void gic_ack_all(void)
 	}
 }
 
-void timer_start(u64 us)
+/* What the counter is at then */
+u64 timer_after(u64 us)
 {
-	write_sysreg(read_sysreg(cntfrq_el0) * us / 1000000, cnthp_tval_el2);
-	write_sysreg(1, cnthp_ctl_el2);
 	isb();
+	return read_sysreg(cntpct_el0) + read_sysreg(cntfrq_el0) * us / 1000000;
 }
 
 void timer_start_at(u64 count)

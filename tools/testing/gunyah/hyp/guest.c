@@ -219,6 +219,7 @@ uint32_t guest_vm_start(void *env, uint16_t vmid, const struct rm_image *image)
 	struct vm *vm = &vms[vmid];
 	struct rm_parcel_info parcel;
 	u32 n_memory, error;
+	u64 pc, x0;
 
 	(void)env;
 	if (!find_parcel(vmid, image->handle, &parcel))
@@ -238,12 +239,14 @@ uint32_t guest_vm_start(void *env, uint16_t vmid, const struct rm_image *image)
 
 	copy_parcel(&parcel, image->dtb_offset, dtb, fdt_totalsize(dtb), true);
 	map_all(vm, vmid);
-	if (vm->proxy.on)
-		proxy_start(vmid, vm->dtb.base + image->image_offset,
-			    vm->dtb.base + image->dtb_offset);
-	else
-		vcpu_start(&vm->vcpu, vm->dtb.base + image->image_offset,
-			   vm->dtb.base + image->dtb_offset);
+	pc = vm->dtb.base + image->image_offset;
+	x0 = vm->dtb.base + image->dtb_offset;
+	if (vm->proxy.on) {
+		proxy_start(vmid, pc, x0);
+	} else {
+		vcpu_reset(&vm->vcpu, pc, x0);
+		vm->vcpu.state = VCPU_RUNNABLE;
+	}
 	bells_start(vmid);
 	return RM_OK;
 }

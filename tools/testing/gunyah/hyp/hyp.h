@@ -4,9 +4,9 @@
  * for, what it holds and under which lock.
  *
  * Locks, outermost first: control lock (rm.c) and psci_lock (host.c), each taken
- * with none held; proxy lock (proxy.c) and bell lock (bell.c), each with none held;
- * capability lock (caps.c); queue lock (msgq.c); ownership lock (stage2.c). The vGIC's
- * lock (vgic.c) and the script lock (script.c) are inside all of these.
+ * with none held; proxy lock (proxy.c) and bell lock (bell.c), each with none held; a
+ * guest's lock (proxy.c); capability lock (caps.c); queue lock (msgq.c); ownership lock
+ * (stage2.c). The script lock (script.c) is inside all of these.
  */
 #ifndef _HYP_H
 #define _HYP_H
@@ -76,10 +76,12 @@ void gic_clear_spi(u32 spi);
 void gic_kick_hidden(void);
 void gic_init_host(u32 cpu);
 void gic_enter_guest(u32 cpu);
+void gic_watch_timer(u32 cpu, bool on);
+bool gic_host_pending(u32 cpu);
 void gic_leave_guest(u32 cpu);
 void gic_kick_host(u32 cpu);
 void gic_ack_all(void);
-void timer_start(u64 us);
+u64 timer_after(u64 us);
 void timer_start_at(u64 count);
 void timer_stop(void);
 
@@ -109,6 +111,7 @@ void guest_s2_create(struct guest_s2 *s2, u16 vmid);
 void guest_s2_map(struct guest_s2 *s2, u64 ipa, u64 pa, u64 size, u8 rights);
 void guest_s2_destroy(struct guest_s2 *s2);
 void guest_s2_load(const struct guest_s2 *s2);
+void guest_s2_flush_local(void);
 
 /* host.c */
 __noreturn void host_enter(u64 entry, u64 x0);
@@ -203,13 +206,13 @@ bool guest_vm_has_rpc(void *env, uint16_t vmid);
 bool guest_resource(void *env, uint16_t vmid, uint32_t index, struct rm_resource *r);
 
 /* proxy.c */
-bool proxy_poll(void);
+u64 proxy_poll(void);
 
 /*
  * vgic.c: an SPI of a guest's, 32 and up. @edge: one more event, which the guest sees
  * once; @level_high is not looked at. Otherwise @level_high is what the line is at from
- * now on. By any CPU, with any lock held but vgic.c's; an interrupt or a VM that is not
- * there is ignored.
+ * now on. By any CPU, with no lock held that is inside a guest's; an interrupt or a VM
+ * that is not there is ignored.
  */
 void vgic_set_spi(u16 vmid, u32 intid, bool level_high, bool edge);
 
@@ -220,7 +223,7 @@ u64 bell_reset(u16 vmid, u64 cap);
 u64 bell_set_mask(u16 vmid, u64 cap, u64 enabled, u64 ack);
 
 /* vcpu.c */
-void vcpu_cpu_init(void);
+void vcpu_cpu_init(u32 index);
 bool vcpu_any_runnable(void);
 void vcpu_run_next(void);
 

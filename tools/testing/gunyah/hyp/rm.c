@@ -9,7 +9,7 @@
  * what a test reads is a state between two messages, and not older than the
  * last reply that it has seen.
  */
-#include "hyp.h"
+#include "guest.h"
 #include "../lab_ctl.h"
 
 #define SLICE_US	5000
@@ -257,20 +257,23 @@ static void control_serve(void)
 	__atomic_store_n(&mailbox.posted, false, __ATOMIC_RELEASE);
 }
 
-/* Returns true if there is more to do soon, without anybody saying so. */
-static bool work(void)
+/* Returns when there is more to do, by the counter, if nobody says so before. */
+static u64 work(void)
 {
 	u8 packet[RM_PACKET_SIZE];
-	bool again;
+	u64 next, poll;
 	u32 len;
 
 	while (msgq_rm_receive(packet, &len))
 		rm_model_receive(rm_model, packet, len);
-	again = proxy_poll();
-	again |= rm_model_poll(rm_model, now_ms());
+	next = proxy_poll();
+	if (rm_model_poll(rm_model, now_ms())) {
+		poll = timer_after(POLL_US);
+		next = poll < next ? poll : next;
+	}
 	host_s2_sync();
 	control_serve();
-	return again;
+	return next;
 }
 
 void rm_wait_ready(void)
@@ -282,21 +285,22 @@ void rm_wait_ready(void)
 void hidden_main(u32 cpu)
 {
 	host_s2_cpu_init();
-	vcpu_cpu_init();
+	vcpu_cpu_init(0);
 	gic_init_hidden(cpu);
 	__atomic_store_n(&ready, true, __ATOMIC_RELEASE);
 
 	for (;;) {
-		bool again;
+		u64 next, slice;
 
 		gic_ack_all();
-		again = work();
+		next = work();
+		slice = timer_after(SLICE_US);
 		if (vcpu_any_runnable()) {
-			timer_start(again ? POLL_US : SLICE_US);
+			timer_start_at(slice < next ? slice : next);
 			vcpu_run_next();
 		} else {
-			if (again)
-				timer_start(POLL_US);
+			if (next != NEVER)
+				timer_start_at(next);
 			wfi();
 		}
 	}

@@ -186,7 +186,7 @@ static uint32_t parse_vcpus(const void *fdt, int top, struct rm_dtb_config *conf
 	return (int32_t)priority < 0 ? RM_OK : RM_DENIED;
 }
 
-static uint32_t parse_gic(const void *fdt, int top, const struct rm_dtb_config *config)
+static uint32_t parse_gic(const void *fdt, int top, struct rm_dtb_config *config)
 {
 	int node = fdt_subnode_offset(fdt, top, "interrupts");
 	uint64_t dist, dist_size, redist, redist_size;
@@ -218,6 +218,8 @@ static uint32_t parse_gic(const void *fdt, int top, const struct rm_dtb_config *
 		return RM_NORESOURCE;
 	if (redist - dist < dist_size || dist - redist < redist_size)
 		return RM_NORESOURCE;
+	config->gicd = dist;
+	config->gicr = redist;
 	return RM_OK;
 }
 

@@ -33,6 +33,7 @@ struct rm_dtb_config {
 	bool proxy;		/* vCPUs are scheduled by the host */
 	bool has_rpc;
 	uint32_t cpus;
+	uint64_t gicd, gicr;	/* addresses; both 0 if the tree does not say */
 	uint32_t shms;
 	struct rm_dtb_shm shm[RM_DTB_MAX_SHM];
 	uint32_t bells;

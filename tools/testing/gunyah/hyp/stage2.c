@@ -350,6 +350,19 @@ void guest_s2_destroy(struct guest_s2 *s2)
 	s2->pgd = NULL;
 }
 
+/*
+ * What this CPU keeps of the VMID that is loaded. A guest may use an ASID on each of its
+ * vCPUs for something else, and only broadcasts what it changes.
+ */
+void guest_s2_flush_local(void)
+{
+	dsb(nshst);
+	asm volatile("tlbi vmalle1" : : : "memory");
+	asm volatile("ic iallu" : : : "memory");
+	dsb(nsh);
+	isb();
+}
+
 /* Until host_s2_load(), which is the hidden CPU's state while it runs no guest */
 void guest_s2_load(const struct guest_s2 *s2)
 {

@@ -8,13 +8,15 @@
  * neither, so that this changes only when another guest runs. While that vCPU is
  * loaded its struct holds x, pc and spsr, and the rest is stale.
  *
- * Nothing interrupts a guest: WFI is for ever unless the host runs it, and there is
- * no GIC and no timer.
+ * Nothing interrupts a guest that runs here: WFI is for ever, and there is no GIC and no
+ * timer. It has one vCPU. What the others have is in proxy.c and vgic.c; no guest has the
+ * physical timer.
  */
 #include "guest.h"
 
 #define HCR_GUEST		(HCR_RW | HCR_VM | HCR_IMO | HCR_FMO | HCR_AMO | HCR_FB | \
-				 HCR_BSU_IS | HCR_TWI | HCR_TSC | HCR_TIDCP | HCR_TACR)
+				 HCR_BSU_IS | HCR_TWI | HCR_TID3 | HCR_TSC | HCR_TIDCP | \
+				 HCR_TACR)
 #define CPTR_GUEST		0x33ffUL	/* traps SVE and SME */
 #define MDCR_GUEST		0xe60UL		/* traps debug and PMU registers */
 #define CNTHCTL_GUEST		1UL		/* counter, no physical timer */
@@ -30,6 +32,7 @@
 #define PSCI_SYSTEM_OFF		0x84000008
 #define PSCI_SYSTEM_RESET	0x84000009
 #define PSCI_FEATURES		0x8400000a
+#define PSCI_SYSTEM_SUSPEND	0x8400000e
 #define PSCI_SYSTEM_RESET2	0x84000012
 #define PSCI_SMC64		0x40000000
 #define PSCI_1_1		0x10001
@@ -39,6 +42,7 @@
 #define PSCI_ALREADY_ON		-4L
 #define PSCI_RESET2_VENDOR	BIT(31)
 #define SMCCC_VERSION		0x80000000
+#define SMCCC_ARCH_FEATURES	0x80000001
 #define SMCCC_1_1		0x10001
 
 /* VM_EXITED */
@@ -84,7 +88,7 @@ static void load(struct vcpu *vcpu)
 	loaded = vcpu;
 }
 
-void vcpu_cpu_init(void)
+void vcpu_cpu_init(u32 index)
 {
 	write_sysreg(guest_vectors, vbar_el2);
 	write_sysreg(HCR_GUEST, hcr_el2);
@@ -94,18 +98,17 @@ void vcpu_cpu_init(void)
 	write_sysreg(CNTHCTL_GUEST, cnthctl_el2);
 	write_sysreg(0, cntvoff_el2);
 	write_sysreg(read_sysreg(midr_el1), vpidr_el2);
-	write_sysreg(VMPIDR_GUEST, vmpidr_el2);
+	write_sysreg(VMPIDR_GUEST | index, vmpidr_el2);
 	isb();
 }
 
-void vcpu_start(struct vcpu *vcpu, u64 pc, u64 x0)
+void vcpu_reset(struct vcpu *vcpu, u64 pc, u64 x0)
 {
-	memset(vcpu, 0, sizeof(*vcpu));
+	memset(vcpu, 0, offsetof(struct vcpu, state));
 	vcpu->sys.sctlr_el1 = SCTLR_EL1_RESET;
 	vcpu->pc = pc;
 	vcpu->x[0] = x0;
 	vcpu->spsr = SPSR_EL1H | SPSR_DAIF;
-	vcpu->state = VCPU_RUNNABLE;
 }
 
 void vcpu_stop(struct vcpu *vcpu)
@@ -122,11 +125,12 @@ static void leave(struct vcpu *vcpu, u64 state, u64 data0, u64 data1, u64 data2)
 
 static void ended(u16 vmid, u16 type, const u32 *reason, u32 words)
 {
-	vms[vmid].vcpu.state = VCPU_OFF;
-	if (vms[vmid].proxy.on)
+	if (vms[vmid].proxy.on) {
 		proxy_ended(vmid, type, reason, words);
-	else
+	} else {
+		vms[vmid].vcpu.state = VCPU_OFF;
 		rm_model_guest_exited(rm_model, vmid, type, reason, words);
+	}
 }
 
 static void ended_plainly(u16 vmid, u16 type)
@@ -153,15 +157,32 @@ static u64 system_reset2(u16 vmid, struct vcpu *vcpu)
 }
 
 /*
- * The power state only tells the host how deep the sleep may be: that a sleep which
- * would lose the state of the CPU does not, and returns, is allowed.
+ * What needs more than one vCPU, or something that ends a sleep. The power state only
+ * tells the host how deep a sleep may be: that one which would lose the state of the CPU
+ * does not, and returns, is allowed.
  */
-static u64 cpu_suspend(struct vcpu *vcpu, u32 power_state)
+static u64 proxy_psci(u16 vmid, struct vcpu *vcpu)
 {
-	vcpu->state = VCPU_WAITING;
-	vcpu->sleep = (struct vcpu_result){ RUN_EXPECTS_WAKEUP,
-					    { power_state, SLEEP_CPU_SUSPEND } };
-	return 0;
+	bool smc64 = vcpu->x[0] & PSCI_SMC64;
+	u64 x[4];
+
+	for (u32 i = 0; i < ARRAY_SIZE(x); i++)
+		x[i] = smc64 ? vcpu->x[i] : (u32)vcpu->x[i];
+	switch (x[0] & ~(u64)PSCI_SMC64) {
+	case PSCI_CPU_SUSPEND:
+		proxy_sleep(vmid, vcpu, SLEEP_CPU_SUSPEND, (u32)x[1]);
+		return 0;
+	case PSCI_SYSTEM_SUSPEND:
+		return proxy_system_suspend(vmid, vcpu, x[1], x[2]) ? 0 : PSCI_DENIED;
+	case PSCI_CPU_ON:
+		if (x[1] >= vms[vmid].cpus)
+			return PSCI_INVALID_PARAMS;
+		return proxy_cpu_on(vmid, x[1], x[2], x[3]) ? 0 : PSCI_ALREADY_ON;
+	default:
+		if (x[1] >= vms[vmid].cpus || x[2])
+			return PSCI_INVALID_PARAMS;
+		return proxy_affinity_info(vmid, x[1]);
+	}
 }
 
 static u64 psci_features(u16 vmid, u32 fn)
@@ -169,6 +190,8 @@ static u64 psci_features(u16 vmid, u32 fn)
 	switch (fn) {
 	case PSCI_CPU_SUSPEND:
 	case PSCI_CPU_SUSPEND | PSCI_SMC64:
+	case PSCI_SYSTEM_SUSPEND:
+	case PSCI_SYSTEM_SUSPEND | PSCI_SMC64:
 		return vms[vmid].proxy.on ? 0 : PSCI_NOT_SUPPORTED;
 	case PSCI_VERSION:
 	case PSCI_CPU_OFF:
@@ -197,24 +220,37 @@ static u64 psci(u16 vmid, struct vcpu *vcpu)
 		return PSCI_1_1;
 	case SMCCC_VERSION:
 		return SMCCC_1_1;
+	case SMCCC_ARCH_FEATURES:
+		if ((u32)x[1] == SMCCC_VERSION || (u32)x[1] == SMCCC_ARCH_FEATURES)
+			return 0;
+		return PSCI_NOT_SUPPORTED;
 	case PSCI_FEATURES:
 		return psci_features(vmid, x[1]);
 	case PSCI_CPU_SUSPEND:
 	case PSCI_CPU_SUSPEND | PSCI_SMC64:
-		return vms[vmid].proxy.on ? cpu_suspend(vcpu, x[1]) : (u64)PSCI_NOT_SUPPORTED;
+	case PSCI_SYSTEM_SUSPEND:
+	case PSCI_SYSTEM_SUSPEND | PSCI_SMC64:
+		return vms[vmid].proxy.on ? proxy_psci(vmid, vcpu) : (u64)PSCI_NOT_SUPPORTED;
 	case PSCI_CPU_OFF:
-		/* Nobody is left to turn it on, and the resource manager is not told. */
-		vcpu->state = VCPU_OFF;
+		/* The resource manager is not told, even if nobody is left to turn it on. */
 		leave(vcpu, RUN_POWERED_OFF, 0, 0, 0);
+		if (vms[vmid].proxy.on)
+			proxy_cpu_off(vmid, vcpu);
+		else
+			vcpu->state = VCPU_OFF;
 		return 0;
 	case PSCI_CPU_ON:
 	case PSCI_CPU_ON | PSCI_SMC64:
+		if (vms[vmid].proxy.on)
+			return proxy_psci(vmid, vcpu);
 		if (!x[1])
 			return PSCI_ALREADY_ON;
 		/* One vCPU runs, whatever the devicetree lists. */
 		return x[1] < vms[vmid].dtb.cpus ? PSCI_DENIED : PSCI_INVALID_PARAMS;
 	case PSCI_AFFINITY_INFO:
 	case PSCI_AFFINITY_INFO | PSCI_SMC64:
+		if (vms[vmid].proxy.on)
+			return proxy_psci(vmid, vcpu);
 		if (x[1] >= vms[vmid].dtb.cpus || x[2])
 			return PSCI_INVALID_PARAMS;
 		return x[1] ? 1 : 0;
@@ -253,6 +289,11 @@ static void inject(u16 vmid, struct vcpu *vcpu, u64 esr, const u64 *far)
 	inject_exception(esr, far);
 }
 
+static void step_over(void)
+{
+	write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
+}
+
 /*
  * A load or store that is the host's to emulate: of one register, where nothing is
  * mapped. The guest goes on behind it; what it loads comes with the next vcpu_run.
@@ -274,7 +315,17 @@ static bool vmmio(u16 vmid, struct vcpu *vcpu, u64 esr, u64 ipa)
 		leave(vcpu, RUN_VMMIO_READ, ipa, size, 0);
 		vcpu->reading = esr;
 	}
-	write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
+	step_over();
+	return true;
+}
+
+static bool guest_access(u16 vmid, struct vcpu *vcpu, u64 esr, u64 ipa)
+{
+	if (!vgic_owns(&vms[vmid], ipa))
+		return vmmio(vmid, vcpu, esr, ipa);
+	if (!vgic_access(&vms[vmid], vcpu, esr, ipa))
+		return false;
+	step_over();
 	return true;
 }
 
@@ -284,19 +335,27 @@ void vcpu_trapped(u16 vmid, struct vcpu *vcpu)
 
 	switch (ESR_EC(esr)) {
 	case EC_SMC64:
-		write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
+		step_over();
 		fallthrough;
 	case EC_HVC64:
 		if (!hypercall(vcpu->x, esr & 0xffff, vmid))
 			vcpu->x[0] = esr & 0xffff ? (u64)PSCI_NOT_SUPPORTED : psci(vmid, vcpu);
 		break;
 	case EC_WFX:
-		write_sysreg(read_sysreg(elr_el2) + 4, elr_el2);
-		vcpu->state = VCPU_WAITING;
-		vcpu->sleep = (struct vcpu_result){ RUN_EXPECTS_WAKEUP, { 0, SLEEP_WFI } };
+		step_over();
+		if (vms[vmid].proxy.on)
+			proxy_sleep(vmid, vcpu, SLEEP_WFI, 0);
+		else
+			vcpu->state = VCPU_WAITING;
+		break;
+	case EC_SYS64:
+		if (sysreg_access(vmid, vcpu, esr))
+			step_over();
+		else
+			inject(vmid, vcpu, ((u64)EC_UNKNOWN << 26) | ESR_IL, NULL);
 		break;
 	case EC_DABT_LOW:
-		if (vmmio(vmid, vcpu, esr, abort_ipa(far)))
+		if (guest_access(vmid, vcpu, esr, abort_ipa(far)))
 			break;
 		fallthrough;
 	case EC_IABT_LOW:

@@ -26,7 +26,10 @@ _start:
 	.global	second_start
 second_start:
 	mov	x19, x0
-	ldr	x1, =stack1_top
+	ldr	x1, =stack0_top
+	mrs	x2, mpidr_el1
+	and	x2, x2, #0xff
+	add	x1, x1, x2, lsl #14
 	mov	sp, x1
 	bl	mmu_on
 	mov	x0, x19
@@ -173,8 +176,8 @@ regs_hold:
 /*
  * The guest. Position independent; x0 is its devicetree.
  */
-	.balign	16
-	.global	guest_start, guest_end
+	.section .guest.head, "ax"
+	.global	guest_start
 guest_start:
 	b	1f
 	.balign	8
@@ -210,8 +213,64 @@ guest_start:
 	b.eq	do_sleep
 	cmp	x21, #DO_CALLS
 	b.eq	do_calls
+	cmp	x21, #DO_CPUS
+	b.hs	do_main
 	wfi
 	b	do_reset
+
+/* To C, with a stack for each vCPU in the rest of the image. x0: a context */
+do_main:
+	mov	x0, #0
+	.global	guest_entry
+guest_entry:
+	mov	x19, #GUEST_SHM
+	adr	x20, guest_start
+	adr	x1, guest_vectors
+	msr	vbar_el1, x1
+	mrs	x1, mpidr_el1
+	and	x1, x1, #0xff
+	add	x2, x20, #0x10000
+	sub	x2, x2, x1, lsl #12
+	mov	sp, x2
+	isb
+	mov	x2, x0
+	ldp	x21, x22, [x20, #GUEST_COMMAND]
+	mov	x0, x21
+	mov	x3, x22
+	bl	guest_main
+	b	do_off
+
+guest_irq_entry:
+	sub	sp, sp, #192
+	stp	x0, x1, [sp]
+	stp	x2, x3, [sp, #16]
+	stp	x4, x5, [sp, #32]
+	stp	x6, x7, [sp, #48]
+	stp	x8, x9, [sp, #64]
+	stp	x10, x11, [sp, #80]
+	stp	x12, x13, [sp, #96]
+	stp	x14, x15, [sp, #112]
+	stp	x16, x17, [sp, #128]
+	stp	x18, x30, [sp, #144]
+	mrs	x0, elr_el1
+	mrs	x1, spsr_el1
+	stp	x0, x1, [sp, #160]
+	bl	guest_irq
+	ldp	x0, x1, [sp, #160]
+	msr	elr_el1, x0
+	msr	spsr_el1, x1
+	ldp	x2, x3, [sp, #16]
+	ldp	x4, x5, [sp, #32]
+	ldp	x6, x7, [sp, #48]
+	ldp	x8, x9, [sp, #64]
+	ldp	x10, x11, [sp, #80]
+	ldp	x12, x13, [sp, #96]
+	ldp	x14, x15, [sp, #112]
+	ldp	x16, x17, [sp, #128]
+	ldp	x18, x30, [sp, #144]
+	ldp	x0, x1, [sp]
+	add	sp, sp, #192
+	eret
 
 do_report:
 	str	x23, [x19, #8 * SHM_X0]
@@ -367,17 +426,18 @@ guest_vectors:
 	b	do_reset
 	.endr
 	.balign	0x80
+	mov	x19, #GUEST_SHM
 	mrs	x1, esr_el1
 	str	x1, [x19, #8 * SHM_ESR]
 	mrs	x1, far_el1
 	str	x1, [x19, #8 * SHM_FAR]
 	b	do_off
+	.balign	0x80
+	b	guest_irq_entry
 	.ltorg
-guest_end:
 
 	.bss
 	.balign	16
 	.skip	0x4000
 stack0_top:
-	.skip	0x4000
-stack1_top:
+	.skip	0x4000 * 7

@@ -24,7 +24,21 @@
 #define SLEEP_POWER_STATE	0x01010001
 #define DO_CALLS		12	/* SHM_COUNT calls, store to the argument; again */
 
+/* For those with several vCPUs and interrupts (guest.c); the argument is of each its own */
+#define DO_CPUS			13	/* PSCI of two vCPUs, by turns */
+#define DO_TIMER		14	/* so many interrupts of the timer */
+#define DO_ORDER		15	/* more interrupts than list registers */
+#define DO_IPI			16	/* so many rounds between all vCPUs */
+#define DO_SPIN			17	/* two vCPUs, of which the first turns it off */
+#define DO_REGISTERS		18	/* what an operating system looks at when it starts */
+#define GUEST_CONTEXT		0x1234567890UL
+#define GUEST_CONTEXT_2		0x9876543210UL
+#define GUEST_CONTEXT_3		0x5555UL
+
 #define GUEST_BASE		0x80000000
+#define GUEST_GICD		0x3fe00000
+#define GUEST_GICR		0x3fe40000
+#define GICR_STRIDE		0x20000
 #define GUEST_SHM		0x70000000
 /* 64-bit words of the shared page */
 #define SHM_X0			0
@@ -40,5 +54,14 @@
 #define SHM_PSCI		10
 #define SHM_UNKNOWN		11
 #define SHM_CALLS		16	/* 8 words each: x0 to x5, and the resulting x0, x1 */
+
+/* What guest.c reports, one after the other, how much that is, and for its rounds */
+#define SHM_REPORTS		15
+#define SHM_REPORT		16
+#define SHM_REPORT_MAX		64
+#define SHM_READY		80
+#define SHM_DONE		88
+#define SHM_REQUEST		128
+#define SHM_ANSWER		192
 
 #endif /* _TEST_GUEST_H */

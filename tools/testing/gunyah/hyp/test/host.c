@@ -7,7 +7,7 @@
  * Bare metal at EL1 with its MMU on; TAP on the PL011. Interrupts stay masked
  * and are looked at in the distributor. A second CPU, if there is one, serves to
  * see that what the first one lends is gone for it too, and runs a guest that the
- * first one then stops.
+ * first one then stops. All there are run a guest of many vCPUs.
  */
 #include <stdarg.h>
 #include <libfdt.h>
@@ -53,7 +53,6 @@
 #define GICR_IPRIORITYR	(GICR_SGI + 0x400)
 #define TIMER_VIRTUAL	27
 #define TIMER_PHYSICAL	30
-#define ISR_I		BIT(7)
 
 /* States of vcpu_run */
 #define READY		0
@@ -73,8 +72,10 @@ volatile u64 aborts, abort_esr_seen, abort_far_seen;
 static u64 tx_cap, rx_cap, gicd, gicr;
 static u32 tx_intid, rx_intid;
 static bool debug_policy, second_cpu;
-/* Of guests that are prepared: run by the host, with doorbells */
+/* Of guests that are prepared: run by the host, with doorbells, with so many vCPUs */
 static bool proxy, bells;
+static u32 vcpus = 2;
+static u32 cpus;
 static u32 tests;
 static const volatile u32 *control = (const volatile u32 *)GH_LAB_CTL_BASE;
 
@@ -226,7 +227,7 @@ struct note {
 static struct note notes[16];
 static u32 n_notes;
 static u16 sequence;
-static u8 reply[RM_PACKET_SIZE];		/* the last one, with its header */
+static u8 reply[2 * RM_PACKET_SIZE];		/* the last one, with its header */
 
 static void keep_note(const u8 *packet, u64 len)
 {
@@ -273,7 +274,10 @@ static u32 call(u32 id, const struct message *m, u32 *result)
 		memcpy(reply, p, sizeof(p));
 		if (result)
 			*result = len >= 16 ? get32(p + 12) : 0;
-		return get32(p + 8);
+		/* One that goes on is a long list, and of that no more is needed than this. */
+		if (p[1] >> 2 && receive_wait(p, &len) && p[1] >> 2)
+			memcpy(reply + RM_PACKET_SIZE, p + 8, len - 8);
+		return get32(reply + 8);
 	}
 	return 0xdead2000;
 }
@@ -661,10 +665,11 @@ static void add_bell(void *fdt, int vdevices, const char *name, u32 label, u32 f
 static void make_dtb(void *fdt)
 {
 	fdt32_t gic[8] = {
-		0, cpu_to_fdt32(0x3fff0000), 0, cpu_to_fdt32(0x10000),
-		0, cpu_to_fdt32(0x3ffb0000), 0, cpu_to_fdt32(0x40000),
+		0, cpu_to_fdt32(GUEST_GICD), 0, cpu_to_fdt32(0x10000),
+		0, cpu_to_fdt32(GUEST_GICR), 0, cpu_to_fdt32(8 * GICR_STRIDE),
 	};
 	int node, top, sub;
+	char name[16];
 
 	must(fdt_create_empty_tree(fdt, 0x2000));
 	must(fdt_setprop_u32(fdt, 0, "#address-cells", 2));
@@ -672,7 +677,7 @@ static void make_dtb(void *fdt)
 	top = add_node(fdt, 0, "gunyah-vm-config");
 	must(fdt_setprop_string(fdt, top, "image-name", "test"));
 	node = add_node(fdt, top, "vdevices");
-	/* libfdt puts a new node first. */
+	/* libfdt puts a new node first, here and below. */
 	if (bells) {
 		add_bell(fdt, node, "src-9", 9, 0, false);
 		add_bell(fdt, node, "bell-6", 6, 1, false);
@@ -709,9 +714,10 @@ static void make_dtb(void *fdt)
 	node = add_node(fdt, 0, "cpus");
 	must(fdt_setprop_u32(fdt, node, "#address-cells", 1));
 	must(fdt_setprop_u32(fdt, node, "#size-cells", 0));
-	if (proxy)
-		add_cpu(fdt, node, "cpu@1", 1);
-	add_cpu(fdt, node, "cpu@0", 0);
+	for (u32 i = proxy ? vcpus : 1; i--;) {
+		format(name, sizeof(name), "cpu@%x", i);
+		add_cpu(fdt, node, name, i);
+	}
 	add_node(fdt, 0, "chosen");
 	must(fdt_pack(fdt));
 }
@@ -1015,6 +1021,8 @@ static void gic_open(u32 cpu)
 /* The second CPU: touches what it is told to, and says whether that aborted. */
 
 #define SECOND_TOUCHES	~0UL
+#define SECOND_SCHEDULES	(~0UL - 1)
+static void schedule(u32 cpu);
 static volatile u64 second_addr, second_done, second_aborted;
 static u64 second_result[6];
 
@@ -1022,6 +1030,10 @@ void second_main(u64 context)
 {
 	u64 seen = 0, addr;
 
+	if (context == SECOND_SCHEDULES) {
+		schedule(read_sysreg(mpidr_el1) & 0xff);
+		smc1(0x84000002, 0, 0, 0);
+	}
 	/* Or, with a capability, runs that vCPU until it is not only preempted. */
 	if (context != SECOND_TOUCHES) {
 		gic_open(1);
@@ -1080,8 +1092,9 @@ static void test_second_cpu(u32 vmid)
 
 struct proxy_guest {
 	struct guest g;
-	u64 cap[2];
-	u32 virq[2];
+	u32 vcpus;
+	u64 cap[8];
+	u32 virq[8];
 	u64 bell[3];
 	u32 bell_virq;			/* of the third, which is the host's */
 };
@@ -1112,14 +1125,15 @@ static bool wait_virq(u32 intid)
 	return true;
 }
 
-/* With the two vCPUs that the devicetree lists, of which the first is to run */
+/* With the vCPUs that the devicetree lists, of which the first is to run */
 static bool get_vcpus(struct proxy_guest *p)
 {
 	u32 n;
 
-	if (call_vmid(MSG_RESOURCES, p->g.vmid, &n) || n != (bells ? 5 : 2))
+	p->vcpus = vcpus;
+	if (call_vmid(MSG_RESOURCES, p->g.vmid, &n) || n != vcpus + (bells ? 3 : 0))
 		return false;
-	for (u32 i = 0; i < 2; i++) {
+	for (u32 i = 0; i < vcpus; i++) {
 		u8 *d = reply + 16 + 44 * i, want[44] = { 4, [8] = i };
 
 		p->cap[i] = get64(d + 12);
@@ -1174,16 +1188,21 @@ static bool start_proxy(struct proxy_guest *p, u64 at, u64 command, u64 argument
 }
 
 /* Runs it until it leaves for something else than the host's interrupts, which are none. */
-static bool leaves(const struct proxy_guest *p, u64 resume, u64 state, u64 d0, u64 d1, u64 d2)
+static bool leaves_from(u64 cap, u64 resume, u64 state, u64 d0, u64 d1, u64 d2)
 {
 	u64 x[6];
 
-	vcpu_run(p->cap[0], resume, x);
+	vcpu_run(cap, resume, x);
 	if (!x[0] && x[1] == state && x[2] == d0 && x[3] == d1 && x[4] == d2)
 		return true;
 	print("# vcpu_run: error %lx, state %lx, data %lx %lx %lx\n", x[0], x[1], x[2], x[3],
 	      x[4]);
 	return false;
+}
+
+static bool leaves(const struct proxy_guest *p, u64 resume, u64 state, u64 d0, u64 d1, u64 d2)
+{
+	return leaves_from(p->cap[0], resume, state, d0, d1, d2);
 }
 
 /* The manager tells the end of a guest that has come to it in vcpu_run. */
@@ -1371,7 +1390,7 @@ static void test_vcpu_ends(void)
 	ok(!pending(p.virq[0]), "  its interrupt too");
 	ok(start_proxy(&p, 0, DO_SYSREG, 0) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
 	   "guest that looks for a GIC");
-	is(shm_of(&p.g)[SHM_ESR], ESR_IL, "  finds an undefined instruction");
+	is(shm_of(&p.g)[SHM_ESR], 0, "  finds one");
 	ended_proxy(&p, 1);
 }
 
@@ -1487,6 +1506,240 @@ static void test_vcpu_elsewhere(void)
 	   "  the second CPU gets to know");
 	ok(leaves(&p, 0, POWERED_OFF, 1, 0, 0), "  and the first");
 	ok(cleanup(&p.g, true), "  gives everything back");
+}
+
+/* What a guest with several vCPUs or interrupts has reported */
+static bool reports(const struct proxy_guest *p, const u64 *want, u32 n)
+{
+	const u64 *shm = shm_of(&p->g);
+	bool good = shm[SHM_REPORTS] == n;
+
+	for (u32 i = 0; i < n; i++)
+		good &= shm[SHM_REPORT + i] == want[i];
+	for (u32 i = 0; !good && i < n; i++)
+		print("# report %u of %u: %lx, expected %lx\n", i, (u32)shm[SHM_REPORTS],
+		      shm[SHM_REPORT + i], want[i]);
+	return good;
+}
+
+static void test_vcpu_cpus(void)
+{
+	u64 ticks = read_sysreg(cntfrq_el0) / 20;
+	const u64 want[] = {
+		/* PSCI_AFFINITY_INFO of one that is off and of one that is not there, */
+		1, -2UL,
+		/* CPU_ON of that and of itself, and of the other one: twice, and so it is on */
+		-2UL, -4UL, 0, -4UL, 2,
+		0x80000001, GUEST_CONTEXT, 3, 1, 0,
+		0x80000001, GUEST_CONTEXT_2, 5, 0, -3UL, 3, 5,
+		0x80000000, GUEST_CONTEXT_3,
+	};
+	struct proxy_guest p;
+
+	ok(start_proxy(&p, 0, DO_CPUS, ticks) && leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0),
+	   "guest of two vCPUs, of which the first turns the second on");
+	ok(take_virq(p.virq[1]) && !pending(p.virq[0]), "  that one is announced as runnable");
+	ok(leaves_from(p.cap[1], 0, POWERED_OFF, 0, 0, 0),
+	   "  it interrupts the first one and turns itself off");
+	ok(take_virq(p.virq[0]) && !pending(p.virq[1]), "  the first is announced as runnable");
+	ok(leaves_from(p.cap[1], 0, POWERED_OFF, 0, 0, 0), "  the second stays off");
+	ok(leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0), "  until the first turns it on again");
+	ok(take_virq(p.virq[1]), "  it is announced");
+	ok(leaves_from(p.cap[1], 0, EXPECTS_WAKEUP, 0, 1, 0), "  and sleeps");
+	ok(wait_virq(p.virq[0]) && leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0),
+	   "  the first goes on by its timer, and interrupts it");
+	ok(take_virq(p.virq[1]) && leaves_from(p.cap[1], 0, POWERED_OFF, 0, 0, 0),
+	   "  it turns itself off");
+	ok(wait_virq(p.virq[0]) && leaves(&p, 0, EXPECTS_WAKEUP, 0, 3, 0),
+	   "  the first suspends the system");
+	ok(leaves(&p, 0, EXPECTS_WAKEUP, 0, 3, 0), "  it stays so");
+	ok(wait_virq(p.virq[0]) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
+	   "  goes on by its timer, and turns off");
+	ok(reports(&p, want, ARRAY_SIZE(want)), "  both have seen what they should have");
+	ended_proxy(&p, 1);
+}
+
+static void test_vcpu_timer(void)
+{
+	u64 ticks = read_sysreg(cntfrq_el0) / 50, want[10];
+	struct proxy_guest p;
+	bool good = true;
+
+	for (u32 i = 0; i < ARRAY_SIZE(want); i++)
+		want[i] = 5;
+	ok(start_proxy(&p, 0, DO_TIMER, ticks), "guest whose timer interrupts it");
+	for (u32 i = 0; good && i < ARRAY_SIZE(want) / 2; i++)
+		good = leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0) && wait_virq(p.virq[0]);
+	ok(good, "  while it sleeps, and also while it runs without leaving");
+	ok(leaves(&p, 0, POWERED_OFF, 0, 0, 0), "  turns off");
+	ok(reports(&p, want, ARRAY_SIZE(want)), "  it was due each time");
+	ended_proxy(&p, 1);
+}
+
+static void test_vcpu_order(void)
+{
+	const u64 want[] = {
+		/* Pending, and then enabled, too */
+		0, ISR_I, 1,
+		47, 40, 41, 42, 43, 44, 45, 46, 0,
+		/* All but one do not come. */
+		47, 0x7d,
+		/* Number and priority while it is active; then the ends */
+		64 << 8 | 0xe0, 65 << 8 | 0xc0, 66 << 8 | 0xa0, 67 << 8 | 0x80, 68 << 8 | 0x60,
+		69 << 8 | 0x40, 70 << 8 | 0x20, 70, 69, 68, 67, 66, 65, 64, 0, 0xff,
+	};
+	struct proxy_guest p;
+
+	ok(start_proxy(&p, 0, DO_ORDER, 0) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
+	   "guest that has many interrupts at once");
+	ok(reports(&p, want, ARRAY_SIZE(want)), "  takes each once and by priority");
+	ended_proxy(&p, 1);
+}
+
+static void test_vcpu_registers(void)
+{
+	const u64 want[] = {
+		0, 0, 0, 0x101006, 0, 0, 0,
+		/* PSCI_FEATURES of SYSTEM_SUSPEND, SMCCC_ARCH_FEATURES of itself and of more */
+		0, 0, -1UL,
+		/* GICD_CTLR, TYPER and PIDR2; GICR_TYPER twice, WAKER and PIDR2 */
+		0x50, 0x2480008, 0x3b, 0, 1UL << 32 | 0x110, 0, 0x3b, 0,
+	};
+	struct proxy_guest p;
+	u64 *shm;
+
+	ok(start_proxy(&p, 0, DO_REGISTERS, 0) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
+	   "guest that looks at registers");
+	shm = shm_of(&p.g);
+	/* Of these the CPU's own values go through, but for what a guest is not given. */
+	is(shm[SHM_REPORT] & 0x00f0fffff000ffff, 0x11, "  PFR0: no EL2, SVE, RAS");
+	is((shm[SHM_REPORT] >> 24) & 0xf, 1, "  and a GIC");
+	is(shm[SHM_REPORT + 1] & ~0xffUL, 0, "  PFR1: no MTE, no SME");
+	is(shm[SHM_REPORT + 4] & 0xff000ff0, 0, "  ISAR1: no pointer authentication");
+	shm[SHM_REPORT] = 0;
+	shm[SHM_REPORT + 1] = 0;
+	shm[SHM_REPORT + 4] = 0;
+	ok(reports(&p, want, ARRAY_SIZE(want)), "  and the rest");
+	ok(shm[SHM_ESR] >> 26 == EC_DABT_CUR && shm[SHM_FAR] == GUEST_GICD,
+	   "  a store that the GIC does not have aborts");
+	ended_proxy(&p, 1);
+}
+
+/*
+ * A host that runs many vCPUs on some CPUs, by turns of a millisecond. It ends with the
+ * guest, or when that has taken too long, and says of each vCPU how it left last.
+ */
+#define SCHEDULE_US	30000000
+static struct {
+	struct proxy_guest p;
+	u32 taken[8];
+	bool asleep[8];
+	u64 last[8][6];
+	u64 until;
+	bool ended;
+} sched;
+
+static void schedule(u32 cpu)
+{
+	gic_open(cpu);
+	for (u32 i = cpu; !__atomic_load_n(&sched.ended, __ATOMIC_ACQUIRE); i++) {
+		u32 n = i % sched.p.vcpus;
+		u64 *x = sched.last[n];
+
+		if (now_us() > sched.until)
+			break;
+		if (__atomic_exchange_n(&sched.taken[n], 1, __ATOMIC_ACQUIRE))
+			continue;
+		if (!sched.asleep[n] || take_virq(sched.p.virq[n])) {
+			write_sysreg(read_sysreg(cntpct_el0) + read_sysreg(cntfrq_el0) / 1000,
+				     cntp_cval_el0);
+			write_sysreg(1, cntp_ctl_el0);
+			isb();
+			vcpu_run(sched.p.cap[n], 0, x);
+			write_sysreg(0, cntp_ctl_el0);
+			isb();
+			sched.asleep[n] = x[1] == EXPECTS_WAKEUP || x[1] == POWERED_OFF;
+			if (x[0] || x[2] || (x[1] == POWERED_OFF && !n) || x[1] > POWERED_OFF)
+				__atomic_store_n(&sched.ended, true, __ATOMIC_RELEASE);
+		}
+		__atomic_store_n(&sched.taken[n], 0, __ATOMIC_RELEASE);
+	}
+}
+
+/* On so many CPUs, but for this one; all vCPUs, or all but the first */
+static void schedule_start(u32 on, bool all)
+{
+	memset(sched.taken, 0, sizeof(sched.taken));
+	sched.taken[0] = !all;
+	memset(sched.asleep, 0, sizeof(sched.asleep));
+	sched.ended = false;
+	sched.until = now_us() + SCHEDULE_US;
+	for (u32 i = 1; i < on; i++)
+		smc1(0xc4000003, i, (u64)second_start, SECOND_SCHEDULES);
+}
+
+static void schedule_end(u32 on)
+{
+	for (u32 i = 1; i < on; i++) {
+		while (smc1(0xc4000004, i, 0, 0) != 1)
+			cpu_relax();
+	}
+}
+
+static void ipi(u32 on, u32 n, u64 rounds)
+{
+	const struct proxy_guest *p = &sched.p;
+	const u64 *shm;
+	bool good = true;
+
+	vcpus = n;
+	ok(start_proxy(&sched.p, 0, DO_IPI, rounds), "guest whose vCPUs interrupt each other");
+	vcpus = 2;
+	print("# %u vCPUs on %u CPUs\n", n, on);
+	schedule_start(on, true);
+	schedule(0);
+	schedule_end(on);
+	shm = shm_of(&p->g);
+	for (u32 i = 0; i < n; i++) {
+		good &= shm[SHM_DONE + i];
+		if (!shm[SHM_DONE + i])
+			print("# vCPU %u: error %lx state %lx %lx %lx\n", i, sched.last[i][0],
+			      sched.last[i][1], sched.last[i][2], sched.last[i][3]);
+	}
+	ok(good, "  loses none");
+	is(shm[SHM_REPORTS], 0, "  nor has any other");
+	if (!good) {
+		stop(&p->g, "  stop it");
+		cleanup(&p->g, true);
+		return;
+	}
+	ok(sched.last[0][1] == POWERED_OFF, "  turns off");
+	ok(wait_notes(2) && is_status(&notes[0], p->g.vmid, RM_VM_EXITED), "  which is told");
+	for (u32 i = 0; i < n; i++)
+		good &= leaves_from(p->cap[i], 0, POWERED_OFF, 1, 0, 0);
+	ok(good, "  all are off for good");
+	ok(cleanup(&p->g, true), "  gives everything back");
+}
+
+static void test_vcpu_ipi(void)
+{
+	ipi(1, 2, 500);
+	if (second_cpu) {
+		ipi(2, 2, 5000);
+		ipi(cpus, 8, 500);
+	}
+}
+
+/* One turns the guest off while another runs in it. */
+static void test_vcpu_all_leave(void)
+{
+	ok(start_proxy(&sched.p, 0, DO_SPIN, 0), "guest of two vCPUs on two CPUs");
+	schedule_start(2, false);
+	ok(leaves(&sched.p, 0, POWERED_OFF, 0, 0, 0), "  one turns it off");
+	schedule_end(2);
+	ok(!sched.last[1][0] && sched.last[1][1] == POWERED_OFF && sched.last[1][2] == 1,
+	   "  the other leaves, and is off for good");
+	ended_proxy(&sched.p, 1);
 }
 
 /* Between IMAGE_2, IMAGE_1 and SHM is room for eight guests. */
@@ -1856,7 +2109,7 @@ static void die(const char *how)
 static void read_fdt(const void *fdt)
 {
 	const char *args = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "bootargs", NULL);
-	int cpus = 0, node, hyp, mem, len;
+	int node, hyp, mem, len;
 	const fdt64_t *reg;
 	const fdt32_t *irq;
 	char name[64];
@@ -1935,6 +2188,13 @@ void host_main(const void *fdt)
 	test_vcpu_preempted();
 	if (second_cpu)
 		test_vcpu_elsewhere();
+	test_vcpu_cpus();
+	test_vcpu_timer();
+	test_vcpu_order();
+	test_vcpu_registers();
+	test_vcpu_ipi();
+	if (second_cpu)
+		test_vcpu_all_leave();
 	test_vcpu_limit();
 	test_bells();
 	test_script();
