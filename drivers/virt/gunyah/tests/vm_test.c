@@ -316,6 +316,39 @@ long vm_exit_info(struct vm_test *vt, struct vm *vm, struct gh_vm_exit_info *inf
 	return ret;
 }
 
+long vm_function(struct vm_test *vt, struct vm *vm, unsigned int cmd,
+		 const struct gh_fn_desc *desc)
+{
+	return vm_ioctl(vt, vm, cmd, desc, sizeof(*desc));
+}
+
+static long vm_function_with(struct vm_test *vt, struct vm *vm, unsigned int cmd, u32 type,
+			     const void *arg, size_t size)
+{
+	struct gh_fn_desc desc = {
+		.type = type,
+		.arg_size = size,
+		.arg = vt->arg + sizeof(desc),
+	};
+
+	if (copy_to_user(u64_to_user_ptr(desc.arg), arg, size)) {
+		KUNIT_FAIL(vt->test, "no page for arguments");
+		return -EFAULT;
+	}
+	return vm_function(vt, vm, cmd, &desc);
+}
+
+long vm_add_function(struct vm_test *vt, struct vm *vm, u32 type, const void *arg, size_t size)
+{
+	return vm_function_with(vt, vm, GH_VM_ADD_FUNCTION, type, arg, size);
+}
+
+long vm_remove_function(struct vm_test *vt, struct vm *vm, u32 type, const void *arg,
+			size_t size)
+{
+	return vm_function_with(vt, vm, GH_VM_REMOVE_FUNCTION, type, arg, size);
+}
+
 void vm_settle(struct vm_test *vt, struct vm *vm)
 {
 	flush_work(&vm->ghvm->start_work);
@@ -408,7 +441,7 @@ int vm_test_init(struct kunit *test)
 
 /*
  * The resource manager gets well, and then whatever happened before, everything
- * must come back: VMs, VMIDs, memory and what was charged for it.
+ * must come back: VMs, VMIDs, memory and what was charged for it, interrupts.
  */
 void vm_test_exit(struct kunit *test)
 {
@@ -444,6 +477,7 @@ void vm_test_exit(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kref_read(&vt->mgr->kref), 1);
 		gh_vm_mgr_put(vt->mgr);
 
+		KUNIT_EXPECT_EQ(test, f->mapped, 0);
 		KUNIT_EXPECT_EQ(test, fake_rm_pages(f), 0UL);
 		KUNIT_EXPECT_LE(test, fake_rm_vms(f),
 				f->lost_vmids + gh_rm_stat(f->rm, GH_RM_STAT_LOST_VMIDS));

@@ -9,6 +9,7 @@
 
 struct fake_rm;
 struct file;
+struct gh_fn_desc;
 struct gh_vm;
 struct gh_vm_exit_info;
 struct gh_vm_mgr;
@@ -109,6 +110,11 @@ long vm_add_mem(struct vm_test *vt, struct vm *vm, const struct vm_test_region *
 long vm_remove_mem(struct vm_test *vt, struct vm *vm, u32 label);
 long vm_set_dtb(struct vm_test *vt, struct vm *vm, u64 gpa, u64 size);
 long vm_exit_info(struct vm_test *vt, struct vm *vm, struct gh_vm_exit_info *info);
+long vm_function(struct vm_test *vt, struct vm *vm, unsigned int cmd,
+		 const struct gh_fn_desc *desc);
+long vm_add_function(struct vm_test *vt, struct vm *vm, u32 type, const void *arg, size_t size);
+long vm_remove_function(struct vm_test *vt, struct vm *vm, u32 type, const void *arg,
+			size_t size);
 
 /* Wait until all works that are queued for the VM are done. */
 void vm_settle(struct vm_test *vt, struct vm *vm);
