@@ -4,6 +4,9 @@
  * devicetree: a "doorbell" interrupts the guest, a "doorbell-source" the host. 64 flags,
  * set by who sends; the receiver has an interrupt while any of them is enabled.
  *
+ * A guest that is not started yet, or not run, gets its interrupts later: they wait in
+ * vgic.c, which has them since VM_INIT.
+ *
  * bell_lock guards the bells and what struct vm says of them; host CPUs and the hidden
  * CPU take it. bell[i] of a VM is what its own capability i names: bells are all that a
  * guest has capabilities of here.
@@ -27,7 +30,6 @@ static struct bell {
 	u16 cap;			/* the host's */
 	struct rm_dtb_bell node;
 	u32 spi;			/* of the host, for a source */
-	bool early;			/* an event that the guest gets when it starts */
 	u64 flags, enabled, ack;
 } bells[MAX_BELLS];
 static struct spinlock bell_lock;
@@ -82,7 +84,6 @@ void bells_destroy(u16 vmid)
 		b->vmid = 0;
 	}
 	vm->bells = 0;
-	vm->bells_live = false;
 	spin_unlock(&bell_lock);
 }
 
@@ -113,8 +114,6 @@ static void drive(const struct bell *b, bool event)
 			gic_raise_spi(b->spi);
 		return;
 	}
-	if (!vms[b->vmid].bells_live)
-		return;
 	if (!b->node.edge)
 		vgic_set_spi(b->vmid, b->node.intid, high, false);
 	if (event && (b->node.edge || !high))
@@ -127,24 +126,7 @@ static void ring(struct bell *b)
 
 	if (event)
 		b->flags &= ~b->ack;
-	b->early |= event;
 	drive(b, event);
-}
-
-/* VM_START: the guest has interrupts from now on, and those that it missed. */
-void bells_start(u16 vmid)
-{
-	struct vm *vm = &vms[vmid];
-
-	spin_lock(&bell_lock);
-	vm->bells_live = true;
-	for (u32 i = 0; i < vm->bells; i++) {
-		struct bell *b = &bells[vm->bell[i]];
-
-		if (!b->node.source)
-			drive(b, b->early);
-	}
-	spin_unlock(&bell_lock);
 }
 
 /* What a VM's capability names, if it has the right to that */

@@ -247,7 +247,6 @@ uint32_t guest_vm_start(void *env, uint16_t vmid, const struct rm_image *image)
 		vcpu_reset(&vm->vcpu, pc, x0);
 		vm->vcpu.state = VCPU_RUNNABLE;
 	}
-	bells_start(vmid);
 	return RM_OK;
 }
 

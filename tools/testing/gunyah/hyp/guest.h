@@ -132,7 +132,6 @@ struct vm {
 	/* Likewise; numbers of bell.c's */
 	u16 bell[RM_DTB_MAX_BELLS];
 	u32 bells;
-	bool bells_live;		/* it was started: its bells ring */
 };
 
 /* By VMID: 4 to 31 and 0x80 to 0xbe */
@@ -171,7 +170,6 @@ u64 vcpu_run(u64 cap, u64 resume, u64 reserved, struct vcpu_result *r);
 
 /* bell.c */
 bool bells_create(u16 vmid, const struct rm_dtb_config *config);
-void bells_start(u16 vmid);
 void bells_destroy(u16 vmid);
 bool bell_resource(u16 vmid, u32 index, struct rm_resource *r);
 

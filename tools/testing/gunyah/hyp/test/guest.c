@@ -61,6 +61,17 @@ static u64 call(u64 fn, u64 a, u64 b, u64 c)
 	return x0;
 }
 
+/* Returns the flags. */
+static u64 bell_receive(u64 cap)
+{
+	register u64 x0 asm("x0") = cap;
+	register u64 x1 asm("x1") = ~0UL;
+	register u64 x2 asm("x2") = 0;
+
+	asm volatile("hvc #0x6013" : "+r" (x0), "+r" (x1) : "r" (x2) : "memory");
+	return x1;
+}
+
 static u64 this_cpu(void)
 {
 	return read_sysreg(mpidr_el1) & 0xff;
@@ -171,6 +182,8 @@ void guest_irq(void)
 		write_sysreg(spsr, spsr_el1);
 	} else if (intid != SGI_ANSWER) {
 		report(intid);
+		if (shm[SHM_RECEIVE])
+			report(bell_receive(intid - GUEST_BELL));
 	}
 	write_sysreg_s(intid, ICC_EOIR1_EL1);
 	isb();
@@ -388,6 +401,30 @@ static void registers(void)
 	mmio_write8(GICD_CTLR, 1);
 }
 
+static void bells(u64 addr)
+{
+	u32 word = GUEST_BELL / 32 * 4;
+
+	gic_init();
+	/* The second one is an edge. */
+	mmio_write32(GICD_ICFGR + GUEST_BELL / 16 * 4, 2U << (GUEST_BELL + 1) % 16 * 2);
+	mmio_write32(GICD_ISENABLER + word, 3U << GUEST_BELL % 32);
+	for (;;) {
+		u64 seen = shm[SHM_REPORTS];
+
+		if (shm[SHM_SPIN]) {
+			shm[SHM_READY] = 1;
+			irqs_on();
+			while (shm[SHM_REPORTS] == seen)
+				cpu_relax();
+			irqs_off();
+		} else {
+			sleep();
+		}
+		mmio_write32(addr, shm[SHM_REPORTS]);
+	}
+}
+
 void guest_main(u64 command, u64 cpu, u64 context, u64 argument)
 {
 	if (command == DO_CPUS) {
@@ -400,6 +437,8 @@ void guest_main(u64 command, u64 cpu, u64 context, u64 argument)
 		ipi(cpu, argument);
 	} else if (command == DO_REGISTERS) {
 		registers();
+	} else if (command == DO_BELLS) {
+		bells(argument);
 	} else if (command == DO_SPIN && !cpu) {
 		call(PSCI_CPU_ON, 1, (u64)guest_entry, 0);
 		while (!shm[SHM_READY])

@@ -31,6 +31,7 @@
 #define DO_IPI			16	/* so many rounds between all vCPUs */
 #define DO_SPIN			17	/* two vCPUs, of which the first turns it off */
 #define DO_REGISTERS		18	/* what an operating system looks at when it starts */
+#define DO_BELLS		19	/* report interrupts, and store how many; again */
 #define GUEST_CONTEXT		0x1234567890UL
 #define GUEST_CONTEXT_2		0x9876543210UL
 #define GUEST_CONTEXT_3		0x5555UL
@@ -40,6 +41,7 @@
 #define GUEST_GICR		0x3fe40000
 #define GICR_STRIDE		0x20000
 #define GUEST_SHM		0x70000000
+#define GUEST_BELL		37	/* the interrupt of its doorbell 0, then that of 1 */
 /* 64-bit words of the shared page */
 #define SHM_X0			0
 #define SHM_MAGIC		1
@@ -61,6 +63,8 @@
 #define SHM_REPORT_MAX		64
 #define SHM_READY		80
 #define SHM_DONE		88
+#define SHM_SPIN		81	/* DO_BELLS: do not sleep */
+#define SHM_RECEIVE		82	/* DO_BELLS: read the flags of a doorbell, too */
 #define SHM_REQUEST		128
 #define SHM_ANSWER		192
 

@@ -1821,12 +1821,12 @@ static bool guest_bell(const struct proxy_guest *p, u64 fn, u64 cap, u64 a, u64 
 	return false;
 }
 
-static bool prepare_bells(struct proxy_guest *p, u64 at)
+static bool prepare_bells(struct proxy_guest *p, u64 at, u64 command)
 {
 	bool good;
 
 	bells = true;
-	good = prepare_proxy(p, at, DO_CALLS, KNOCK);
+	good = prepare_proxy(p, at, command, KNOCK);
 	bells = false;
 	return good;
 }
@@ -1880,7 +1880,7 @@ static void test_bells(void)
 	u32 sends, masks, runs, ready;
 	int node;
 
-	ok(prepare_bells(&p, 0), "guest with doorbells");
+	ok(prepare_bells(&p, 0, DO_CALLS), "guest with doorbells");
 	level = p.bell[0];
 	edge = p.bell[1];
 	source = p.bell[2];
@@ -1888,7 +1888,7 @@ static void test_bells(void)
 	if (debug_policy)
 		ok(level == p.cap[1] + 1 && edge == level + 1 && source == edge + 1,
 		   "  capability ids as recorded");
-	ok(prepare_bells(&q, 0x20000) && q.bell[0] != level && q.bell_virq == p.bell_virq + 3,
+	ok(prepare_bells(&q, 0x20000, DO_CALLS) && q.bell[0] != level && q.bell_virq == p.bell_virq + 3,
 	   "  and another with its own");
 	ok(cleanup(&q.g, false), "  which is gone");
 	is(bell_call(BELL_SEND, q.bell[0], 1, 0, 0), 50, "  and its doorbells");
@@ -1954,6 +1954,76 @@ static void test_bells(void)
 	node = fdt_path_offset((void *)IMAGE_2, "/hypervisor/bell-6");
 	ok(node > 0 && fdt64_ld(fdt_getprop((void *)IMAGE_2, node, "reg", NULL)) == 1,
 	   "its devicetree names its capabilities");
+}
+
+/* The guest has had so many interrupts, the last of them these, and sleeps again. */
+static bool interrupted(const struct proxy_guest *p, u32 n, u64 before_last, u64 last)
+{
+	const u64 *reports = shm_of(&p->g) + SHM_REPORT;
+
+	return leaves(p, 0, VMMIO_WRITE, KNOCK, 4, n) &&
+	       (n < 2 || reports[n - 2] == before_last) && reports[n - 1] == last &&
+	       leaves(p, 0, EXPECTS_WAKEUP, 0, 1, 0) && !pending(p->virq[0]);
+}
+
+static void test_bells_interrupt(void)
+{
+	const u64 level_irq = GUEST_BELL, edge_irq = GUEST_BELL + 1;
+	struct proxy_guest p;
+	u64 level, edge, *shm;
+
+	ok(prepare_bells(&p, 0, DO_BELLS), "guest that is interrupted");
+	level = p.bell[0];
+	edge = p.bell[1];
+	shm = shm_of(&p.g);
+	ok(host_bell(BELL_SEND, edge, 1, 0) && !bell_call(BELL_SET_MASK, level, 1, 1, 0) &&
+	   host_bell(BELL_SEND, level, 1, 0) && !pending(p.virq[0]),
+	   "  both doorbells, before it starts");
+	is(call_vmid(MSG_START, p.g.vmid, NULL), 0, "  start");
+	n_notes = 0;
+	ok(take_virq(p.virq[0]) && interrupted(&p, 2, level_irq, edge_irq), "  it gets both");
+
+	ok(host_bell(BELL_SEND, edge, 1, 1) && take_virq(p.virq[0]), "an edge wakes it");
+	ok(interrupted(&p, 3, edge_irq, edge_irq), "  though its flag was set all the time");
+	ok(host_bell(BELL_SEND, edge, 1, 1) && take_virq(p.virq[0]) &&
+	   host_bell(BELL_SEND, edge, 2, 1) && !pending(p.virq[0]), "two edges wake it once");
+	ok(interrupted(&p, 4, edge_irq, edge_irq), "  and are one");
+	ok(host_bell(BELL_SEND, level, 1, 0) && host_bell(BELL_SEND, level, 1, 0) &&
+	   take_virq(p.virq[0]), "a level that is acknowledged wakes it");
+	ok(interrupted(&p, 5, edge_irq, level_irq), "  and has an end");
+
+	ok(!bell_call(BELL_SET_MASK, level, 1, 0, 0) && host_bell(BELL_SEND, level, 2, 0) &&
+	   !pending(p.virq[0]), "a flag that is not enabled does not");
+	ok(host_bell(BELL_SEND, level, 1, 2) && take_virq(p.virq[0]), "another one does");
+	shm[SHM_RECEIVE] = 1;
+	ok(interrupted(&p, 7, level_irq, 3), "  and the guest ends it by reading");
+	shm[SHM_RECEIVE] = 0;
+	ok(host_bell(BELL_SEND, level, 1, 0) && take_virq(p.virq[0]) &&
+	   host_bell(BELL_RECEIVE, level, 1, 1) && leaves(&p, 0, VMMIO_WRITE, KNOCK, 4, 7) &&
+	   leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0), "a level that ends before it is looked at");
+	ok(host_bell(BELL_SEND, level, 1, 0) && take_virq(p.virq[0]) &&
+	   !bell_call(BELL_RESET, level, 0, 0, 0) && leaves(&p, 0, VMMIO_WRITE, KNOCK, 4, 7) &&
+	   leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0), "  or is reset");
+	ok(!bell_call(BELL_SET_MASK, level, 0, 0, 0) && host_bell(BELL_SEND, level, 4, 0) &&
+	   !pending(p.virq[0]), "a flag that is not enabled");
+	ok(!bell_call(BELL_SET_MASK, level, 4, 4, 0) && take_virq(p.virq[0]) &&
+	   interrupted(&p, 8, 3, level_irq), "  interrupts when it is");
+
+	if (second_cpu) {
+		shm[SHM_SPIN] = 1;
+		ok(host_bell(BELL_SEND, edge, 1, 3) && take_virq(p.virq[0]) &&
+		   leaves(&p, 0, VMMIO_WRITE, KNOCK, 4, 9), "  wake it once more");
+		ok(!smc1(0xc4000003, 1, (u64)second_start, p.cap[0]), "the second CPU runs it");
+		while (!__atomic_load_n(&shm[SHM_READY], __ATOMIC_ACQUIRE))
+			cpu_relax();
+		ok(host_bell(BELL_SEND, level, 4, 0) && !pending(p.virq[0]),
+		   "  an interrupt meanwhile");
+		while (smc1(0xc4000004, 1, 0, 0) != 1)
+			cpu_relax();
+		ok(!second_result[0] && second_result[1] == VMMIO_WRITE && second_result[4] == 10,
+		   "  reaches it");
+	}
+	stop_proxy(&p);
 }
 
 /* Results by script */
@@ -2071,7 +2141,7 @@ static void test_script(void)
 	ok(add_rule(&r) && leaves(&p, 0, VMMIO_WRITE, at + 0xc, 1, 0x5a),
 	   "rule for the first call comes too late");
 	stop_proxy(&p);
-	ok(prepare_bells(&p, 0) && fails(&p, 0, 31) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
+	ok(prepare_bells(&p, 0, DO_CALLS) && fails(&p, 0, 31) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
 	   "  and is for another guest's");
 	r = (struct rule){ 0x12, 0, 0, 0, 1, 10, 0, { 0 } };
 	ok(add_rule(&r) && bell_call(BELL_SEND, p.bell[0], 1, 0, 0) == 10 && !old_flags &&
@@ -2197,6 +2267,7 @@ void host_main(const void *fdt)
 		test_vcpu_all_leave();
 	test_vcpu_limit();
 	test_bells();
+	test_bells_interrupt();
 	test_script();
 	ok(!control[GH_LAB_CTL_VMIDS / 4] && !control[GH_LAB_CTL_PARCELS / 4] &&
 	   !control[GH_LAB_CTL_LENT_PAGES / 4] && !control[GH_LAB_CTL_GUESTS / 4],
