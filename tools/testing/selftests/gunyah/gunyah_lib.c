@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +62,9 @@ static int load_payload(const char *name, void **data, size_t *size)
 	return gh_read_file(path, data, size);
 }
 
+/* What a doorbell adds to a devicetree, and more */
+#define BELL_DTB_SIZE	256
+
 int guest_load(struct guest *g, const char *payload)
 {
 	static const struct gh_shm shm[] = {
@@ -67,7 +73,12 @@ int guest_load(struct guest *g, const char *payload)
 	};
 	/* wfi, and back to it */
 	static const uint32_t loop[] = { 0xd503207f, 0x17ffffff };
-	struct gh_dtb_options options = { .base = GH_GUEST_BASE };
+	struct gh_dtb_options options = {
+		.base = GH_GUEST_BASE,
+		.vcpus = g->n_vcpus,
+		.bells = g->bells,
+		.n_bells = g->n_bells,
+	};
 	size_t size;
 	void *data;
 	int err;
@@ -88,14 +99,28 @@ int guest_load(struct guest *g, const char *payload)
 		memset(g->page_mem.addr, 0, g->page_mem.size);
 	}
 	g->text_len = 0;
-	g->dtb_space = gh_dtb_space(0);
+	g->dtb_space = gh_dtb_space(g->n_bells * BELL_DTB_SIZE);
 	g->dtb_offset = g->image.size - g->dtb_space;
 	return gh_dtb_build(g->image.addr + g->dtb_offset, g->dtb_space, &options);
 }
 
-int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image)
+/* All of the memory but the image's, and what is in it */
+static int guest_fill(struct guest *g, const char *payload)
 {
 	size_t round = page_size() - 1;
+	int err;
+
+	err = gh_mem_alloc(&g->console_mem, "console", (GH_CONSOLE_SIZE + round) & ~round);
+	if (!err)
+		err = gh_mem_alloc(&g->page_mem, "page", page_size());
+	if (err)
+		return err;
+	g->page = (struct test_page *)g->page_mem.addr;
+	return guest_load(g, payload);
+}
+
+int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image)
+{
 	int err = 0;
 
 	memset(g, 0, sizeof(*g));
@@ -103,14 +128,20 @@ int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image
 		g->image = *image;
 	else
 		err = gh_mem_alloc(&g->image, "image", IMAGE_SIZE);
-	if (!err)
-		err = gh_mem_alloc(&g->console_mem, "console", (GH_CONSOLE_SIZE + round) & ~round);
-	if (!err)
-		err = gh_mem_alloc(&g->page_mem, "page", page_size());
-	if (err)
-		return err;
-	g->page = (struct test_page *)g->page_mem.addr;
-	return guest_load(g, payload);
+	return err ?: guest_fill(g, payload);
+}
+
+int guest_alloc_vcpus(struct guest *g, const char *payload, unsigned int n_vcpus,
+		      const struct gh_bell *bells, unsigned int n_bells)
+{
+	int err;
+
+	memset(g, 0, sizeof(*g));
+	g->n_vcpus = n_vcpus;
+	g->bells = bells;
+	g->n_bells = n_bells;
+	err = gh_mem_alloc(&g->image, "image", IMAGE_SIZE);
+	return err ?: guest_fill(g, payload);
 }
 
 int guest_alloc_bare(struct guest *g, const char *payload)
@@ -121,6 +152,7 @@ int guest_alloc_bare(struct guest *g, const char *payload)
 
 int guest_setup(struct guest *g, int gunyah, unsigned int flags)
 {
+	unsigned int i;
 	int err;
 
 	g->vm = gh_create_vm(gunyah);
@@ -139,6 +171,8 @@ int guest_setup(struct guest *g, int gunyah, unsigned int flags)
 				    TEST_PAGE_BASE, g->page_mem.size, g->page_mem.addr);
 	if (!err)
 		err = gh_set_dtb(g->vm, GH_GUEST_BASE + g->dtb_offset, g->dtb_space);
+	for (i = 0; !err && i < g->n_vcpus; i++)
+		err = vcpu_add(&g->vcpu[i], g->vm, i);
 	return err;
 }
 
@@ -149,6 +183,16 @@ int guest_run(struct guest *g, int gunyah, const char *payload, unsigned int fla
 	err = guest_alloc(g, payload, NULL);
 	if (!err)
 		err = guest_setup(g, gunyah, flags);
+	return err ?: gh_start(g->vm);
+}
+
+int guest_run_vcpus(struct guest *g, int gunyah, const char *payload, unsigned int n_vcpus)
+{
+	int err;
+
+	err = guest_alloc_vcpus(g, payload, n_vcpus, NULL, 0);
+	if (!err)
+		err = guest_setup(g, gunyah, 0);
 	return err ?: gh_start(g->vm);
 }
 
@@ -184,11 +228,44 @@ int guest_wait(struct guest *g)
 	return -ETIMEDOUT;
 }
 
+int guest_wait_text(struct guest *g, const char *text)
+{
+	uint64_t end = now_ms() + EVENT_MS;
+
+	/* The console has no interrupt */
+	for (;;) {
+		guest_read_console(g);
+		if (strstr(g->text, text))
+			return 0;
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		sleep_ms(1);
+	}
+}
+
+int guest_wait_count(struct guest *g, uint64_t more)
+{
+	volatile uint64_t *count = &g->page->count;
+	uint64_t end = now_ms() + EVENT_MS, begin = *count;
+
+	/* Nor has the test page */
+	while (*count - begin < more) {
+		if (now_ms() > end)
+			return -ETIMEDOUT;
+		sleep_ms(1);
+	}
+	return 0;
+}
+
 void guest_close(struct guest *g)
 {
+	unsigned int i;
+
 	if (g->has_vm)
 		close(g->vm);
 	g->has_vm = false;
+	for (i = 0; i < g->n_vcpus; i++)
+		vcpu_free(&g->vcpu[i]);
 }
 
 void guest_free(struct guest *g)
@@ -210,6 +287,188 @@ int guest_cycle(struct guest *g, int gunyah, const char *payload, struct gh_vm_e
 		err = gh_exit_info(g->vm, info);
 	guest_free(g);
 	return err;
+}
+
+int function(int vm, unsigned long cmd, uint32_t type, const void *arg, uint32_t size)
+{
+	struct gh_fn_desc desc = {
+		.type = type,
+		.arg_size = size,
+		.arg = (uintptr_t)arg,
+	};
+	int ret = ioctl(vm, cmd, &desc);
+
+	return ret < 0 ? -errno : ret;
+}
+
+int remove_vcpu(int vm, uint32_t id)
+{
+	struct gh_fn_vcpu_arg arg = { .id = id };
+
+	return function(vm, GH_VM_REMOVE_FUNCTION, GH_FN_VCPU, &arg, sizeof(arg));
+}
+
+int vcpu_add(struct vcpu *vcpu, int vm, uint32_t id)
+{
+	void *run;
+	int fd, err;
+
+	fd = gh_add_vcpu(vm, id);
+	if (fd < 0)
+		return fd;
+	run = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (run == MAP_FAILED) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	vcpu->fd = fd;
+	vcpu->run = run;
+	return 0;
+}
+
+void vcpu_free(struct vcpu *vcpu)
+{
+	if (!vcpu->run)
+		return;
+	munmap(vcpu->run, page_size());
+	close(vcpu->fd);
+	vcpu->run = NULL;
+}
+
+int vcpu_run(struct vcpu *vcpu)
+{
+	return ioctl(vcpu->fd, GH_VCPU_RUN) ? -errno : 0;
+}
+
+int vcpu_run_to_end(struct vcpu *vcpu)
+{
+	int err;
+
+	do {
+		err = vcpu_run(vcpu);
+	} while (err == -EINTR);
+	if (err)
+		return err;
+	return vcpu->run->exit_reason == GH_VCPU_EXIT_STATUS ? 0 : -EPROTO;
+}
+
+bool vcpu_says_ended(const struct vcpu *vcpu, uint16_t exit_type)
+{
+	return vcpu->run->exit_reason == GH_VCPU_EXIT_STATUS &&
+	       vcpu->run->status.status == GH_VM_STATUS_EXITED &&
+	       vcpu->run->status.exit_info.type == exit_type;
+}
+
+static void *vcpu_thread(void *arg)
+{
+	struct vcpu_thread *t = arg;
+
+	t->tid = syscall(SYS_gettid);
+	sem_post(&t->begun);
+	t->ret = t->run(t->vcpu);
+	return NULL;
+}
+
+int vcpu_thread_start(struct vcpu_thread *t, struct vcpu *vcpu, int (*run)(struct vcpu *vcpu))
+{
+	int err;
+
+	t->vcpu = vcpu;
+	t->run = run;
+	sem_init(&t->begun, 0, 0);
+	err = pthread_create(&t->thread, NULL, vcpu_thread, t);
+	if (err)
+		return -err;
+	while (sem_wait(&t->begun))
+		;
+	return 0;
+}
+
+int vcpu_thread_join(struct vcpu_thread *t)
+{
+	pthread_join(t->thread, NULL);
+	return t->ret;
+}
+
+void echo_init(struct guest *g, struct echo *echo, uint64_t rounds, uint64_t pause)
+{
+	*echo = (struct echo){ .round = 0 };
+	g->page->addr = ECHO_BASE;
+	g->page->size = rounds;
+	g->page->key = pause;
+}
+
+static uint64_t low_bytes(uint64_t value, unsigned int size)
+{
+	return size < sizeof(value) ? value & ((1ULL << 8 * size) - 1) : value;
+}
+
+const char *echo_exit(struct echo *echo, struct gh_vcpu_run *run)
+{
+	unsigned int size = 1 << (echo->round & 3);
+	uint64_t value;
+
+	if (run->exit_reason != GH_VCPU_EXIT_MMIO)
+		return "not an exit for MMIO";
+	if (run->mmio.is_write != echo->writing)
+		return echo->writing ? "a read instead of a write" : "a write instead of a read";
+	if (run->mmio.len != size)
+		return "the size";
+	if (run->mmio.phys_addr != ECHO_BASE + (echo->writing ? 8 : 0))
+		return "the address";
+	memcpy(&value, run->mmio.data, sizeof(value));
+	if (value != (echo->writing ? low_bytes(echo->answer, size) : 0))
+		return echo->writing ? "what it writes" : "data before there is an answer";
+
+	if (!echo->writing) {
+		/* What is in the bytes behind the size is nobody's business */
+		echo->answer = (echo->round + 1) * 0x9e3779b97f4a7c15;
+		memcpy(run->mmio.data, &echo->answer, sizeof(echo->answer));
+		echo->sum = test_sum(echo->sum, low_bytes(echo->answer, size));
+	} else {
+		echo->round++;
+	}
+	echo->writing = !echo->writing;
+	return NULL;
+}
+
+bool echo_is_complete(const struct echo *echo, const struct guest *g)
+{
+	return !echo->writing && echo->round == g->page->count && echo->sum == g->page->sum;
+}
+
+int send_fd(int sock, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { }, byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
+}
+
+int receive_fd(int sock)
+{
+	char control[CMSG_SPACE(sizeof(int))] = { }, byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&msg))
+		return -1;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	return fd;
 }
 
 bool asleep_in(pid_t tid, long nr)
@@ -567,6 +826,30 @@ static long vmstat_value(const char *vmstat, const char *key)
 	return line ? atol(line + strlen(key)) : -1;
 }
 
+/*
+ * How often the modules are in use. What uses another one as soon as it is loaded is not
+ * counted: that happens when a VM first asks for it.
+ */
+static long module_refs(void)
+{
+	static const char *const modules[] = {
+		"gunyah", "gunyah_vcpu", "gunyah_irqfd", "gunyah_ioeventfd",
+	};
+	char path[64], text[32];
+	long refs = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/module/%s/refcnt", modules[i]);
+		if (!read_text(path, text, sizeof(text)))
+			refs += atol(text);
+		snprintf(path, sizeof(path), "/sys/module/gunyah/holders/%s", modules[i]);
+		if (!access(path, F_OK))
+			refs--;
+	}
+	return refs;
+}
+
 void resources_read(struct resources *r)
 {
 	char text[64] = "", vmstat[8192] = "";
@@ -586,9 +869,7 @@ void resources_read(struct resources *r)
 	r->parcels = atol(text);
 	read_quarantine(&r->listed, &r->quarantined);
 
-	text[0] = 0;
-	read_text("/sys/module/gunyah/refcnt", text, sizeof(text));
-	r->module_refs = atol(text);
+	r->module_refs = module_refs();
 }
 
 /* The fields of struct resources in their order, all of them long */

@@ -3,6 +3,8 @@
 #ifndef _GUNYAH_LIB_H
 #define _GUNYAH_LIB_H
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +26,12 @@ size_t page_size(void);
 uint64_t now_ms(void);
 void sleep_ms(unsigned int ms);
 
+/* A vCPU that a test runs: its file, and the page that the file maps */
+struct vcpu {
+	int fd;
+	struct gh_vcpu_run *run;
+};
+
 /*
  * A guest with its image memory, a console and a test page. Zero is a guest
  * that has nothing, guest_free() leaves that.
@@ -31,6 +39,10 @@ void sleep_ms(unsigned int ms);
 struct guest {
 	bool has_vm;
 	int vm;
+	unsigned int n_vcpus;		/* 0: the hypervisor schedules its one */
+	struct vcpu vcpu[GH_MAX_VCPUS];
+	const struct gh_bell *bells;
+	unsigned int n_bells;
 	struct gh_mem image;
 	struct gh_mem console_mem;
 	struct gh_mem page_mem;
@@ -54,6 +66,12 @@ int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image
  * uses no memory beside its own, or NULL for one that waits for ever.
  */
 int guest_alloc_bare(struct guest *g, const char *payload);
+/*
+ * guest_alloc() for a guest of which the test runs @n_vcpus vCPUs. guest_setup() adds
+ * them. @bells: its doorbells, or NULL
+ */
+int guest_alloc_vcpus(struct guest *g, const char *payload, unsigned int n_vcpus,
+		      const struct gh_bell *bells, unsigned int n_bells);
 /* Payload and devicetree into the memory that another guest has had */
 int guest_load(struct guest *g, const char *payload);
 /* Creates the VM and tells it everything up to START */
@@ -64,11 +82,72 @@ int guest_run(struct guest *g, int gunyah, const char *payload, unsigned int fla
 int guest_wait(struct guest *g);
 /* Collects what is there */
 void guest_read_console(struct guest *g);
-/* Closes the VM and keeps the memory */
+/* Waits until the guest has written @text. 0 or -errno */
+int guest_wait_text(struct guest *g, const char *text);
+/* Waits until a guest that counts has counted on by @more. 0 or -errno */
+int guest_wait_count(struct guest *g, uint64_t more);
+/* Closes the VM and its vCPUs, and keeps the memory */
 void guest_close(struct guest *g);
 void guest_free(struct guest *g);
 /* guest_run(), guest_wait(), exit information into @info, guest_free() */
 int guest_cycle(struct guest *g, int gunyah, const char *payload, struct gh_vm_exit_info *info);
+
+/* guest_alloc_vcpus() without doorbells, guest_setup() and GH_VM_START */
+int guest_run_vcpus(struct guest *g, int gunyah, const char *payload, unsigned int n_vcpus);
+
+/* GH_VM_ADD_FUNCTION or GH_VM_REMOVE_FUNCTION as it is. What it returns, or -errno */
+int function(int vm, unsigned long cmd, uint32_t type, const void *arg, uint32_t size);
+int remove_vcpu(int vm, uint32_t id);
+
+/* Adds a vCPU and maps its page. 0 or -errno */
+int vcpu_add(struct vcpu *vcpu, int vm, uint32_t id);
+/* Unmaps and closes what is there */
+void vcpu_free(struct vcpu *vcpu);
+/* GH_VCPU_RUN. 0 or -errno */
+int vcpu_run(struct vcpu *vcpu);
+/*
+ * GH_VCPU_RUN until the VM has ended, which gives 0, or something else happens. After an
+ * interrupted call it is called again.
+ */
+int vcpu_run_to_end(struct vcpu *vcpu);
+/* Has GH_VCPU_RUN said that the VM ended in this way, as GH_VM_STATUS_EXITED? */
+bool vcpu_says_ended(const struct vcpu *vcpu, uint16_t exit_type);
+
+/* A thread that runs a vCPU */
+struct vcpu_thread {
+	struct vcpu *vcpu;
+	int (*run)(struct vcpu *vcpu);
+	pthread_t thread;
+	pid_t tid;
+	sem_t begun;
+	int ret;			/* once joined */
+};
+
+/* @run: vcpu_run(), vcpu_run_to_end() or the like. Returns when the thread is there. */
+int vcpu_thread_start(struct vcpu_thread *t, struct vcpu *vcpu, int (*run)(struct vcpu *vcpu));
+/* Waits for the thread. What @run returned */
+int vcpu_thread_join(struct vcpu_thread *t);
+
+/* The device of the guest "echo": answers, and knows what has to come next */
+struct echo {
+	uint64_t round;
+	bool writing;			/* the guest is to write what it has read */
+	uint64_t answer;
+	uint64_t sum;			/* that the guest has to come to */
+};
+
+#define ECHO_BASE	0x2000000	/* where only devices can be */
+
+/* What the guest is to do. To be called before it runs */
+void echo_init(struct guest *g, struct echo *echo, uint64_t rounds, uint64_t pause);
+/* For an exit for MMIO. NULL, or what is wrong with it */
+const char *echo_exit(struct echo *echo, struct gh_vcpu_run *run);
+/* At the end: has the guest seen what it was answered? */
+bool echo_is_complete(const struct echo *echo, const struct guest *g);
+
+/* A file over a connected socket. 0 or -errno; the descriptor or -1 */
+int send_fd(int sock, int fd);
+int receive_fd(int sock);
 
 /*
  * Waits until a thread sleeps in a system call, of which the number is @nr. False if

@@ -45,6 +45,47 @@ static inline void write_word(volatile uint64_t *p, uint64_t value)
 	sync_line(p);
 }
 
+/*
+ * Accesses that somebody emulates, who is told of one register and nothing else: no
+ * pairs, and no address that changes with the access.
+ */
+static inline uint64_t mmio_read(uint64_t addr, unsigned int size)
+{
+	uint64_t value;
+
+	switch (size) {
+	case 1:
+		asm volatile("ldrb %w0, [%1]" : "=r" (value) : "r" (addr) : "memory");
+		break;
+	case 2:
+		asm volatile("ldrh %w0, [%1]" : "=r" (value) : "r" (addr) : "memory");
+		break;
+	case 4:
+		asm volatile("ldr %w0, [%1]" : "=r" (value) : "r" (addr) : "memory");
+		break;
+	default:
+		asm volatile("ldr %0, [%1]" : "=r" (value) : "r" (addr) : "memory");
+	}
+	return value;
+}
+
+static inline void mmio_write(uint64_t addr, unsigned int size, uint64_t value)
+{
+	switch (size) {
+	case 1:
+		asm volatile("strb %w0, [%1]" : : "r" (value), "r" (addr) : "memory");
+		break;
+	case 2:
+		asm volatile("strh %w0, [%1]" : : "r" (value), "r" (addr) : "memory");
+		break;
+	case 4:
+		asm volatile("str %w0, [%1]" : : "r" (value), "r" (addr) : "memory");
+		break;
+	default:
+		asm volatile("str %0, [%1]" : : "r" (value), "r" (addr) : "memory");
+	}
+}
+
 static inline struct test_page *test_page(void)
 {
 	return (struct test_page *)TEST_PAGE_BASE;

@@ -15,14 +15,14 @@
 
 struct test_page {
 	/* Written by the test */
-	uint64_t stop;			/* count: end when this is not 0 */
-	uint64_t addr;			/* touch: the range, multiples of 8 */
-	uint64_t size;
-	uint64_t key;			/* touch: every word is XORed with this */
+	uint64_t stop;			/* count, echo: end when this is not 0 */
+	uint64_t addr;			/* touch: the range, multiples of 8; echo: the device */
+	uint64_t size;			/* echo: how often */
+	uint64_t key;			/* touch: every word is XORed with this; echo: pause */
 	uint64_t reserved0[4];
 	/* Written by the guest */
-	uint64_t count;			/* count: grows as long as the guest runs */
-	uint64_t sum;			/* touch: of the words as they were found */
+	uint64_t count;			/* count, echo: grows as long as the guest runs */
+	uint64_t sum;			/* touch, echo: of the words as they were found */
 	uint64_t reserved1[6];
 };
 
