@@ -59,13 +59,14 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-linux check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm selftests image \
-	boot clean
+.PHONY: help demo demo-linux bench-exits check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm \
+	selftests image image-linux boot clean
 .DEFAULT_GOAL := help
 
 #: make demo               boot a host, run a lent and a shared guest in it
 #: make demo-linux         the same with a guest that is Linux; with INTERACTIVE=1 for you
 #:                         to use (Ctrl-A x leaves the guest)
+#: make bench-exits        instructions and hypercalls that leaving and interrupting a guest cost
 #: make check              all tests; the last line tells how many passed
 #: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
@@ -160,7 +161,7 @@ image: kernel $(if $(HYP),,hyp) vmm selftests $(build)/init
 	@cp $(build)/init $(root)/init
 	@cp $(out)/drivers/virt/gunyah/*.ko $(out)/drivers/mailbox/gunyah-msgq*.ko \
 		$(root)/lib/modules/lab
-	@cp $(build)/gh-vmm/gh-vmm $(root)/bin
+	@cp $(build)/gh-vmm/gh-vmm $(build)/selftests/bench_exits $(root)/bin
 	@cp $(addprefix $(build)/selftests/,$(tests)) $(root)/tests
 	@cp $(build)/selftests/*.bin $(root)/guests
 	@$(cross)strip $(root)/init $(root)/bin/* $(root)/tests/*
@@ -208,13 +209,22 @@ endif
 linux-talk := --talk $(lab)/linux.talk --wanted 'guest exited: PSCI system off' \
 	--timeout $(if $(SAN),400,120) $(if $(SAN),--qemu='-m 1024')
 
+# Nothing is left to chance: each time the same instructions are executed
+icount	:= -icount shift=0,sleep=off -seed 1 -rtc clock=vm,base=2000-01-01 \
+	-machine dtb-randomness=off
+bench	= $(boot) bench --cpus 1 --append hyp.seed=1 --qemu='$(icount)' --log $(log)/boot-bench.log
+
+bench-exits: image
+	@$(bench)
+	@sed -n 's/.*tap: # bench: //p' $(log)/boot-bench.log
+
 boot: image
 	@$(boot) $(LAB) $(if $(POLICY),--policy $(POLICY)) $(if $(CPUS),--cpus $(CPUS)) \
 		--log $(log)/boot-$(LAB).log
 
 # The cheap ones first. What boots the host needs its image.
 suites	:= lab model fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
-	cpus1:image cpus4:image image-linux:image linux:image-linux
+	cpus1:image cpus4:image bench:image image-linux:image linux:image-linux
 san-suites := image $(if $(filter 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image)
 san-kernels := kasan kcsan
 
@@ -284,6 +294,9 @@ suite-production:
 suite-debug:
 	@$(boot) policy --name debug --policy debug --append hyp.node=binding \
 		--log $(log)/boot-debug.log
+
+suite-bench:
+	@$(bench)
 
 suite-lost:
 	@$(boot) lost --log $(log)/boot-lost.log

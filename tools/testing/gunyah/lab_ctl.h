@@ -32,6 +32,8 @@
 #define GH_LAB_CTL_VCPU_READY	0x030	/* of these, that ended because of a host interrupt */
 #define GH_LAB_CTL_BELL_SENDS	0x034
 #define GH_LAB_CTL_BELL_SET_MASKS 0x038
+/* Ticks of the system counter that were spent in hypercalls of the host, guests included */
+#define GH_LAB_CTL_HVC_TICKS	0x03c
 
 /* In a register that selects: all */
 #define GH_LAB_ANY		0xffffffff

@@ -248,14 +248,22 @@ static void host_abort(u64 x[31], u64 esr)
 	inject_exception(abort_esr(esr), &far);
 }
 
+static void host_hypercall(u64 x[31], u32 imm)
+{
+	u64 start = read_sysreg(cntpct_el0);
+
+	if (!hypercall(x, imm, RM_HOST_VMID))
+		x[0] = NOT_SUPPORTED;
+	count(COUNT_HVC_TICKS, read_sysreg(cntpct_el0) - start);
+}
+
 void host_trap(u64 x[31])
 {
 	u64 esr = read_sysreg(esr_el2);
 
 	switch (ESR_EC(esr)) {
 	case EC_HVC64:
-		if (!hypercall(x, esr & 0xffff, RM_HOST_VMID))
-			x[0] = NOT_SUPPORTED;
+		host_hypercall(x, esr & 0xffff);
 		break;
 	case EC_SMC64:
 		/* A trapped SMC is the one exception that does not step over itself. */

@@ -151,6 +151,7 @@ enum call_count {
 	COUNT_VCPU_READY,
 	COUNT_BELL_SEND,
 	COUNT_BELL_SET_MASK,
+	COUNT_HVC_TICKS,
 	CALL_COUNTS,
 };
 /* As the registers of the control page */
@@ -158,7 +159,7 @@ struct script_rule {
 	u32 call, vcpu, after, skip, count, error, state, data[6];
 };
 extern u32 call_counts[CALL_COUNTS];
-void count_call(enum call_count which);
+void count(enum call_count which, u32 n);
 bool script_add(const struct script_rule *rule);
 void script_clear(void);
 u32 script_hits(void);

@@ -36,13 +36,13 @@ static void run_vcpu(u64 x[31], const u64 *arg)
 	u64 cap = arg[0], error;
 	struct vcpu_result r;
 
-	count_call(COUNT_VCPU_RUN);
+	count(COUNT_VCPU_RUN, 1);
 	if (!script_vcpu_run(cap, &error, &r)) {
 		error = vcpu_run(cap, arg[1], arg[4], &r);
 		if (!error)
 			cap_set_last(cap, r.state);
 		if (!error && r.state == RUN_READY)
-			count_call(COUNT_VCPU_READY);
+			count(COUNT_VCPU_READY, 1);
 	}
 	x[0] = error;
 	x[1] = r.state;
@@ -59,7 +59,7 @@ static bool bell_call(u64 x[31], u32 n, const u64 *arg, u16 vmid)
 
 	if (n == CALL_BELL_SEND) {
 		if (host)
-			count_call(COUNT_BELL_SEND);
+			count(COUNT_BELL_SEND, 1);
 		if (arg[2])
 			error = ERROR_ARGUMENT_INVALID;
 		else if (!host || !script_bell(n, arg[0], &error))
@@ -73,7 +73,7 @@ static bool bell_call(u64 x[31], u32 n, const u64 *arg, u16 vmid)
 		error = arg[1] ? ERROR_ARGUMENT_INVALID : bell_reset(vmid, arg[0]);
 	} else if (n == CALL_BELL_SET_MASK) {
 		if (host)
-			count_call(COUNT_BELL_SET_MASK);
+			count(COUNT_BELL_SET_MASK, 1);
 		if (arg[3])
 			error = ERROR_ARGUMENT_INVALID;
 		else if (!host || !script_bell(n, arg[0], &error))

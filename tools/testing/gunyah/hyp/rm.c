@@ -153,6 +153,7 @@ static bool control_read(u32 offset, u32 *value)
 	case GH_LAB_CTL_VCPU_READY:
 	case GH_LAB_CTL_BELL_SENDS:
 	case GH_LAB_CTL_BELL_SET_MASKS:
+	case GH_LAB_CTL_HVC_TICKS:
 		*value = __atomic_load_n(&call_counts[(offset - GH_LAB_CTL_VCPU_RUNS) / 4],
 					 __ATOMIC_RELAXED);
 		return true;

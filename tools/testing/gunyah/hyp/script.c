@@ -45,9 +45,9 @@ u32 script_hits(void)
 	return __atomic_load_n(&hits, __ATOMIC_RELAXED);
 }
 
-void count_call(enum call_count which)
+void count(enum call_count which, u32 n)
 {
-	__atomic_fetch_add(&call_counts[which], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&call_counts[which], n, __ATOMIC_RELAXED);
 }
 
 static bool matches(const struct script_rule *r, u32 call, u32 vcpu, u32 last)
