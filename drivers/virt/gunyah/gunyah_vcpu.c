@@ -101,6 +101,16 @@ static enum gh_error gh_vcpu_hypercall(struct gh_vcpu *vcpu,
 	return gh_hypercall_vcpu_run(vcpu->ghrsc->capid, resume_data, resp);
 }
 
+static void gh_vcpu_take_interrupts(void)
+{
+	local_irq_enable();
+#ifdef CONFIG_ARM64
+	/* Else the CPU need not take any before they are masked again. */
+	isb();
+#endif
+	local_irq_disable();
+}
+
 /*
  * Run the vCPU. Interrupts are masked from the last look at what is to keep it from
  * running: one that comes later makes it leave at once, and is taken then.
@@ -124,8 +134,7 @@ static enum gh_error gh_vcpu_enter(struct gh_vcpu *vcpu, struct gh_hypercall_vcp
 	vtime_account_guest_enter();
 	gh_error = gh_vcpu_hypercall(vcpu, resp);
 	/* The interrupt that ended it is still the guest's time, which a tick is charged to. */
-	local_irq_enable();
-	local_irq_disable();
+	gh_vcpu_take_interrupts();
 	vtime_account_guest_exit();
 	local_irq_enable();
 
