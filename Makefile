@@ -274,7 +274,8 @@ suite-kunit: apply
 	@$(lab)/kunit.py $(kunit-out) $(kunit) exec $(kunit-args) --timeout 300
 
 # Blocks of memory in the tests are so many pages, not bytes
-kunit-booted := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:'
+kunit-booted := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:' \
+	--wanted '\# gunyah_vcpu: pass:'
 suite-kunit-booted:
 	@$(boot) kunit --name kunit-$(SAN) $(kunit-booted) --timeout 400 --qemu='-m 4096' \
 		--log $(log)/boot-kunit-$(SAN).log

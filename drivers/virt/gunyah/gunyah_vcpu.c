@@ -255,7 +255,7 @@ static int gh_vcpu_step(struct gh_vcpu *vcpu)
 	}
 }
 
-VISIBLE_IF_KUNIT long gh_vcpu_run(struct gh_vcpu *vcpu)
+static long gh_vcpu_run(struct gh_vcpu *vcpu)
 {
 	int ret;
 
@@ -275,7 +275,6 @@ VISIBLE_IF_KUNIT long gh_vcpu_run(struct gh_vcpu *vcpu)
 	mutex_unlock(&vcpu->run_lock);
 	return ret;
 }
-EXPORT_SYMBOL_IF_KUNIT(gh_vcpu_run);
 
 /* Returns with nobody running the vCPU, and run_lock held. */
 static void gh_vcpu_evict(struct gh_vcpu *vcpu)
@@ -425,7 +424,7 @@ static const struct file_operations gh_vcpu_fops = {
 	.llseek = noop_llseek,
 };
 
-VISIBLE_IF_KUNIT struct gh_vcpu *gh_vcpu_alloc(struct gh_vm *ghvm, u32 id)
+static struct gh_vcpu *gh_vcpu_alloc(struct gh_vm *ghvm, u32 id)
 {
 	struct gh_vcpu *vcpu;
 

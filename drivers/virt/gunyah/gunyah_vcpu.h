@@ -6,7 +6,6 @@
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
-#include <kunit/visibility.h>
 
 struct task_struct;
 
@@ -48,10 +47,5 @@ struct gh_vcpu {
 				   struct gh_hypercall_vcpu_run_resp *resp);
 #endif
 };
-
-#if IS_ENABLED(CONFIG_KUNIT)
-struct gh_vcpu *gh_vcpu_alloc(struct gh_vm *ghvm, u32 id);
-long gh_vcpu_run(struct gh_vcpu *vcpu);
-#endif
 
 #endif /* __GUNYAH_VCPU_H */

@@ -8,6 +8,7 @@
 
 #include <kunit/device.h>
 #include <kunit/test.h>
+#include <kunit/visibility.h>
 #include <linux/device.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -203,6 +204,7 @@ void fake_rm_flush(struct fake_rm *f)
 {
 	flush_workqueue(f->wq);
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_rm_flush);
 
 void fake_rm_release_notifications(struct fake_rm *f, bool newest_first)
 {
@@ -239,6 +241,7 @@ void fake_rm_guest_exits(struct fake_rm *f, u16 vmid, u16 type, const void *reas
 	fake_rm_exit(f, vmid, type, reason, size);
 	mutex_unlock(&f->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_rm_guest_exits);
 
 static void fake_rm_reset_work(struct work_struct *work)
 {
@@ -302,6 +305,7 @@ void fake_rm_fault(struct fake_rm *f, enum fake_rm_op op, unsigned int skip, uns
 		KUNIT_FAIL(f->test, "too many faults");
 	mutex_unlock(&f->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_rm_fault);
 
 void fake_rm_no_faults(struct fake_rm *f)
 {
@@ -343,6 +347,7 @@ void fake_rm_gate(struct fake_rm *f, enum fake_rm_op op, bool after)
 	f->gate_after = after;
 	WRITE_ONCE(f->gate_op, op);
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_rm_gate);
 
 void fake_rm_wait_gate(struct fake_rm *f)
 {
@@ -350,12 +355,14 @@ void fake_rm_wait_gate(struct fake_rm *f)
 			    wait_for_completion_timeout(&f->gate_reached, FAKE_RM_PATIENCE),
 			    "nobody came to the gate");
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_rm_wait_gate);
 
 void fake_rm_open_gate(struct fake_rm *f)
 {
 	WRITE_ONCE(f->gate_op, FAKE_RM_NR_OPS);
 	complete_all(&f->gate_open);
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_rm_open_gate);
 
 static void fake_rm_at_gate(struct fake_rm *f, enum fake_rm_op op, bool after)
 {

@@ -4,6 +4,7 @@
  */
 
 #include <kunit/test.h>
+#include <kunit/visibility.h>
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -90,6 +91,7 @@ struct vm_thread *vm_thread_start(struct vm_test *vt,
 	wake_up_process(thread->task);
 	return thread;
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_thread_start);
 
 long vm_thread_wait(struct vm_thread *thread)
 {
@@ -98,6 +100,7 @@ long vm_thread_wait(struct vm_thread *thread)
 			    "a thread does not end");
 	return thread->ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_thread_wait);
 
 /*
  * Users
@@ -199,6 +202,7 @@ struct vm *vm_new_complete(struct vm_test *vt)
 	KUNIT_ASSERT_EQ(vt->test, 0, vm_set_dtb(vt, vm, IMAGE_GPA + PAGE_SIZE, PAGE_SIZE + 1));
 	return vm;
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_new_complete);
 
 void vm_forget(struct vm_test *vt, struct vm *vm)
 {
@@ -222,16 +226,24 @@ static long vm_ioctl(struct vm_test *vt, struct vm *vm, unsigned int cmd, const 
 	return vm->file->f_op->unlocked_ioctl(vm->file, cmd, vt->arg);
 }
 
-long vm_start(struct vm_test *vt, struct vm *vm)
+/* One that has no argument, and may wait */
+long vm_wait_ioctl(struct vm_test *vt, struct file *file, unsigned int cmd, const char *what)
 {
 	struct vm_watchdog watchdog;
 	long ret;
 
 	vm_watchdog_start(&watchdog, vt);
-	ret = vm->file->f_op->unlocked_ioctl(vm->file, GH_VM_START, 0);
-	vm_watchdog_stop(&watchdog, "a start");
+	ret = file->f_op->unlocked_ioctl(file, cmd, 0);
+	vm_watchdog_stop(&watchdog, what);
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_wait_ioctl);
+
+long vm_start(struct vm_test *vt, struct vm *vm)
+{
+	return vm_wait_ioctl(vt, vm->file, GH_VM_START, "a start");
+}
+EXPORT_SYMBOL_IF_KUNIT(vm_start);
 
 long vm_close(struct vm_test *vt, struct vm *vm)
 {
@@ -247,6 +259,7 @@ long vm_close(struct vm_test *vt, struct vm *vm)
 	vm_watchdog_stop(&watchdog, "a close");
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_close);
 
 long vm_remove_device(struct vm_test *vt, struct vm *vm)
 {
@@ -262,6 +275,7 @@ long vm_remove_device(struct vm_test *vt, struct vm *vm)
 	mutex_unlock(&vt->f->lock);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_remove_device);
 
 long vm_answer_late(struct vm_test *vt, struct vm *vm)
 {
@@ -342,12 +356,14 @@ long vm_add_function(struct vm_test *vt, struct vm *vm, u32 type, const void *ar
 {
 	return vm_function_with(vt, vm, GH_VM_ADD_FUNCTION, type, arg, size);
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_add_function);
 
 long vm_remove_function(struct vm_test *vt, struct vm *vm, u32 type, const void *arg,
 			size_t size)
 {
 	return vm_function_with(vt, vm, GH_VM_REMOVE_FUNCTION, type, arg, size);
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_remove_function);
 
 void vm_settle(struct vm_test *vt, struct vm *vm)
 {
@@ -438,6 +454,7 @@ int vm_test_init(struct kunit *test)
 	vt->mgr = gh_vm_mgr_get(gh_rm_get_drvdata(vt->f->rm));
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_test_init);
 
 /*
  * The resource manager gets well, and then whatever happened before, everything
@@ -496,3 +513,4 @@ void vm_test_exit(struct kunit *test)
 	}
 	fake_rm_destroy(f);
 }
+EXPORT_SYMBOL_IF_KUNIT(vm_test_exit);

@@ -100,6 +100,7 @@ struct vm *vm_new_complete(struct vm_test *vt);
 void vm_forget(struct vm_test *vt, struct vm *vm);
 
 /* What a user does. These that vm_thread_start() takes need no memory of the user's. */
+long vm_wait_ioctl(struct vm_test *vt, struct file *file, unsigned int cmd, const char *what);
 long vm_start(struct vm_test *vt, struct vm *vm);
 long vm_close(struct vm_test *vt, struct vm *vm);
 long vm_remove_device(struct vm_test *vt, struct vm *vm);
