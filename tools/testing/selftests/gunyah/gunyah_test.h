@@ -51,6 +51,7 @@ FIXTURE_SETUP(gunyah)
 		SKIP(return, "no /dev/gunyah");
 	ASSERT_LE(0, self->dev);
 	fault_clear();
+	call_rules_clear();
 	self->call_timeout = get_call_timeout();
 	resources_read(&self->before);
 }
@@ -58,6 +59,7 @@ FIXTURE_SETUP(gunyah)
 FIXTURE_TEARDOWN(gunyah)
 {
 	fault_clear();
+	call_rules_clear();
 	if (self->call_timeout > 0)
 		set_call_timeout(self->call_timeout);
 	guest_free(&self->guest);

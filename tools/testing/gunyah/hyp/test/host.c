@@ -1888,8 +1888,8 @@ static void test_bells(void)
 	if (debug_policy)
 		ok(level == p.cap[1] + 1 && edge == level + 1 && source == edge + 1,
 		   "  capability ids as recorded");
-	ok(prepare_bells(&q, 0x20000, DO_CALLS) && q.bell[0] != level && q.bell_virq == p.bell_virq + 3,
-	   "  and another with its own");
+	ok(prepare_bells(&q, 0x20000, DO_CALLS) && q.bell[0] != level &&
+	   q.bell_virq == p.bell_virq + 3, "  and another with its own");
 	ok(cleanup(&q.g, false), "  which is gone");
 	is(bell_call(BELL_SEND, q.bell[0], 1, 0, 0), 50, "  and its doorbells");
 	test_bell_errors(&p);
@@ -2141,8 +2141,8 @@ static void test_script(void)
 	ok(add_rule(&r) && leaves(&p, 0, VMMIO_WRITE, at + 0xc, 1, 0x5a),
 	   "rule for the first call comes too late");
 	stop_proxy(&p);
-	ok(prepare_bells(&p, 0, DO_CALLS) && fails(&p, 0, 31) && leaves(&p, 0, POWERED_OFF, 0, 0, 0),
-	   "  and is for another guest's");
+	ok(prepare_bells(&p, 0, DO_CALLS) && fails(&p, 0, 31) &&
+	   leaves(&p, 0, POWERED_OFF, 0, 0, 0), "  and is for another guest's");
 	r = (struct rule){ 0x12, 0, 0, 0, 1, 10, 0, { 0 } };
 	ok(add_rule(&r) && bell_call(BELL_SEND, p.bell[0], 1, 0, 0) == 10 && !old_flags &&
 	   host_bell(BELL_SEND, p.bell[0], 2, 0), "bell_send that fails sets nothing");
