@@ -225,14 +225,16 @@ boot: image
 # The cheap ones first. What boots the host needs its image.
 suites	:= lab model fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
 	cpus1:image cpus4:image bench:image image-linux:image linux:image-linux
-san-suites := image $(if $(filter 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image)
+san-suites := image $(if $(filter 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
+	$(if $(filter kasan,$(SAN)),smp:image)
 san-kernels := kasan kcsan
 
 check: deps
 	@$(lab)/check.py $(if $(SAN),$(san-suites),$(suites))
 
 check-all: deps
-	@$(lab)/check.py $(suites) $(foreach s,$(san-kernels),$s/image $s/sanitizer:$s/image)
+	@$(lab)/check.py $(suites) $(foreach s,$(san-kernels),$s/image $s/sanitizer:$s/image) \
+		kasan/smp:kasan/image
 
 .PHONY: $(foreach s,$(suites) $(san-suites),suite-$(firstword $(subst :, ,$s)))
 
@@ -301,6 +303,9 @@ suite-bench:
 
 suite-lost:
 	@$(boot) lost --log $(log)/boot-lost.log
+
+suite-smp:
+	@$(boot) smp --cpus 4 --timeout 700 $(san-boot-$(SAN)) --log $(log)/boot-smp.log
 
 suite-linux:
 	@$(boot) linux $(linux-talk) --log $(log)/boot-linux$(san).log
