@@ -835,10 +835,11 @@ bool gh_vm_end_status(struct gh_vm *ghvm, u32 *status, struct gh_vm_exit_info *i
 	*info = (struct gh_vm_exit_info) { .type = GH_VM_EXIT_TYPE_VM_FORCE_STOPPED };
 
 	down_read(&ghvm->status_lock);
-	if (ghvm->exited)
-		*info = ghvm->exit_info;
-	else if (ghvm->start_result)
+	/* Even if the guest had started, nobody was told, and its vCPUs never ran. */
+	if (ghvm->start_result)
 		*status = GH_VM_STATUS_LOAD_FAILED;
+	else if (ghvm->exited)
+		*info = ghvm->exit_info;
 	up_read(&ghvm->status_lock);
 
 	return true;
