@@ -81,7 +81,9 @@ static int alloc_fragmented(struct gh_mem *mem)
 	return 0;
 }
 
-enum pool { SMALL, FRAGMENTED, BARE, N_POOLS };
+#define VCPUS		2
+
+enum pool { SMALL, FRAGMENTED, BARE, PROXY, N_POOLS };
 
 /*
  * One guest of each kind, with the memory that the one before has had: to get memory
@@ -109,6 +111,8 @@ static int pool_get(enum pool kind, const char *payload, struct guest **g)
 		return alloc_fragmented(&image) ?: guest_alloc(*g, payload, &image);
 	case BARE:
 		return guest_alloc_bare(*g, payload);
+	case PROXY:
+		return guest_alloc_vcpus(*g, payload, VCPUS, NULL, 0);
 	default:
 		return alloc_small(*g, payload);
 	}
@@ -155,6 +159,47 @@ static void check_start(struct guest *g, struct fault_outcome *o)
 		wrong(o, "START gives %d, and then %d", o->start, again);
 	if (!(vm_events(g->vm) & POLLHUP))
 		wrong(o, "START failed, and no POLLHUP");
+}
+
+/* Of a VM that did not start each vCPU says so. */
+static void check_load_failed(struct guest *g, struct fault_outcome *o)
+{
+	unsigned int i;
+
+	for (i = 0; i < g->n_vcpus; i++) {
+		const struct gh_vcpu_run *run = g->vcpu[i].run;
+		int err = vcpu_run(&g->vcpu[i]);
+
+		if (err || run->exit_reason != GH_VCPU_EXIT_STATUS ||
+		    run->status.status != GH_VM_STATUS_LOAD_FAILED)
+			wrong(o, "START failed, and RUN gives %d, exit %u", err, run->exit_reason);
+	}
+}
+
+static void start_vcpus(struct guest *g, struct vcpu_thread *threads, struct fault_outcome *o)
+{
+	unsigned int i;
+
+	for (i = 0; i < g->n_vcpus; i++) {
+		if (vcpu_thread_start(&threads[i], &g->vcpu[i], vcpu_run_to_end)) {
+			wrong(o, "no thread for a vCPU");
+			abort();
+		}
+	}
+}
+
+/* Whatever became of the VM, it has ended, and each vCPU says so. */
+static void join_vcpus(struct guest *g, struct vcpu_thread *threads, struct fault_outcome *o)
+{
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < g->n_vcpus; i++) {
+		err = vcpu_thread_join(&threads[i]);
+		if (err || g->vcpu[i].run->status.status != GH_VM_STATUS_EXITED)
+			wrong(o, "the VM has ended, and RUN of vCPU %u gives %d, status %u", i, err,
+			      g->vcpu[i].run->status.status);
+	}
 }
 
 /* What the driver shows must be all that the resource manager has */
@@ -210,6 +255,7 @@ static long taint(void)
 static void run_script(int gunyah, const struct fault_script *s, const struct resources *before,
 		       struct fault_outcome *o)
 {
+	struct vcpu_thread threads[VCPUS];
 	struct guest other = { }, *g;
 	struct gh_vm_exit_info info;
 	bool back = false;
@@ -218,7 +264,7 @@ static void run_script(int gunyah, const struct fault_script *s, const struct re
 	unsigned int i;
 	int err;
 
-	err = pool_get(s->fragmented ? FRAGMENTED : SMALL, s->payload, &g);
+	err = pool_get(s->fragmented ? FRAGMENTED : s->proxy ? PROXY : SMALL, s->payload, &g);
 	if (!err && s->bystander) {
 		err = alloc_small(&other, "count");
 		if (!err)
@@ -247,6 +293,10 @@ static void run_script(int gunyah, const struct fault_script *s, const struct re
 	o->start = gh_start(g->vm);
 	o->start_ms = now_ms() - start;
 	check_start(g, o);
+	if (o->start)
+		check_load_failed(g, o);
+	else
+		start_vcpus(g, threads, o);
 	if (!o->start && s->await_end) {
 		err = guest_wait(g) ?: gh_exit_info(g->vm, &info);
 		if (err)
@@ -255,8 +305,12 @@ static void run_script(int gunyah, const struct fault_script *s, const struct re
 			o->exit_type = info.type;
 	}
 	start = now_ms();
-	guest_close(g);
+	close(g->vm);
+	g->has_vm = false;
 	o->close_ms = now_ms() - start;
+	if (!o->start)
+		join_vcpus(g, threads, o);
+	guest_close(g);
 	guest_close(&other);
 	o->hits = ctl_read(GH_LAB_CTL_FAULT_HITS);
 

@@ -26,6 +26,7 @@ struct fault_script {
 	const char *payload;
 	bool await_end;			/* close only after the guest has ended */
 	bool fragmented;		/* image memory that takes a MEM_APPEND */
+	bool proxy;			/* its vCPUs are run by threads; not if fragmented */
 	bool bystander;			/* another guest runs, it is meant by BAD_VMID with 0 */
 	bool held;			/* rules hold answers that give something back */
 	bool lasting;			/* something will be lost for good */

@@ -81,6 +81,7 @@ static const struct {
 	{ RM_MEM_APPEND, ANYTHING, 1 },
 	{ RM_VM_CONFIG_IMAGE, ANYTHING, 1 },
 	{ RM_VM_INIT, ANYTHING, 1 },
+	{ RM_VM_GET_HYP_RESOURCES, ANYTHING, 1 },
 	{ RM_VM_START, ANYTHING, 1 },
 	{ RM_VM_STOP, ANYTHING, 1 },
 	{ RM_VM_GET_STATE, ANYTHING, 2 },
@@ -143,9 +144,9 @@ static void print_script(const char *what, unsigned int i, const struct fault_sc
 {
 	unsigned int r;
 
-	ksft_print_msg("%s: guest %u, %s%s%s: START %d, %u + %u ms, %u hits: %s\n", what, i,
+	ksft_print_msg("%s: guest %u, %s%s%s%s: START %d, %u + %u ms, %u hits: %s\n", what, i,
 		       s->payload, s->await_end ? ", end awaited" : "",
-		       s->fragmented ? ", fragmented" : "", o->start, o->start_ms, o->close_ms,
+		       s->fragmented ? ", fragmented" : "", s->proxy ? ", proxy" : "", o->start, o->start_ms, o->close_ms,
 		       o->hits, o->wrong[0] ? o->wrong : "ok");
 	for (r = 0; r < s->n_rules; r++)
 		ksft_print_msg("    message %08x, action %u, argument %#x, skip %u, count %d\n",
@@ -181,6 +182,7 @@ static void any_script(struct fault_script *s, unsigned int i)
 	payload = any(ARRAY_LEN(payloads));
 	s->payload = payloads[payload];
 	s->fragmented = !any(8);
+	s->proxy = !s->fragmented && any(2);
 	s->n_rules = 1 + any(FAULT_MAX_RULES - 1) * any(2);
 	for (r = 0; r < s->n_rules; r++)
 		s->rules[r] = any_rule();
