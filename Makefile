@@ -154,6 +154,8 @@ $(build)/busybox: | deps
 	@$(step) busybox $(lab)/busybox.sh $@
 
 tests	:= $(notdir $(basename $(wildcard tools/testing/selftests/gunyah/*_test.c))) ioctl_fuzz
+# Goes with the guest that it needs
+tests	:= $(filter-out linux_test,$(tests))
 
 image: kernel $(if $(HYP),,hyp) vmm selftests $(build)/init
 	@rm -rf $(root)
@@ -180,7 +182,8 @@ endif
 image-linux: image $(build)/busybox
 	@$(if $(SAN),$(MAKE) -s SAN= kernel)
 	@rm -rf $(guest)
-	@mkdir -p $(guest)/initramfs/bin $(guest)/root/guests
+	@mkdir -p $(guest)/initramfs/bin $(guest)/root/guests $(guest)/root/tests
+	@$(cross)strip -o $(guest)/root/tests/linux_test $(build)/selftests/linux_test
 	@cp $(build)/busybox $(guest)/initramfs/bin
 	@cp $(lab)/guest-init $(guest)/initramfs/init
 	@cp $(guest-image) $(guest)/root/guests
@@ -200,14 +203,14 @@ demo-linux suite-linux: with := -linux
 
 demo-linux: image-linux
 ifdef INTERACTIVE
-	@$(boot) linux-interactive --interactive --log $(log)/boot-demo-linux.log
+	@$(boot) linux --interactive --log $(log)/boot-demo-linux.log
 else
 	@$(boot) linux --live $(linux-talk) --log $(log)/boot-demo-linux.log
 endif
 
 # A kernel with sanitizers takes more memory, and time
 linux-talk := --talk $(lab)/linux.talk --wanted 'guest exited: PSCI system off' \
-	--timeout $(if $(SAN),400,120) $(if $(SAN),--qemu='-m 1024')
+	--timeout $(if $(SAN),900,600) $(if $(SAN),--qemu='-m 1024')
 
 # Nothing is left to chance: each time the same instructions are executed
 icount	:= -icount shift=0,sleep=off -seed 1 -rtc clock=vm,base=2000-01-01 \
@@ -223,7 +226,7 @@ boot: image
 		--log $(log)/boot-$(LAB).log
 
 # The cheap ones first. What boots the host needs its image.
-suites	:= lab model fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
+suites	:= lab model vmm fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
 	cpus1:image cpus4:image bench:image image-linux:image linux:image-linux
 san-suites := image $(if $(filter 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
 	$(if $(filter kasan,$(SAN)),smp:image)
@@ -253,6 +256,9 @@ suite-builtin: apply
 
 suite-model: apply
 	@$(submake) -s -C $(lab)/model O=$(build)/model LIBFDT=$(libfdt) check
+
+suite-vmm: apply
+	@$(submake) -s -C $(lab)/vmm O=$(build)/vmm LIBFDT=$(libfdt) check
 
 suite-fuzz: apply
 	@$(submake) -s -C $(lab)/fuzz O=$(build)/fuzz KDIR=$(tree) check
@@ -308,7 +314,7 @@ suite-smp:
 	@$(boot) smp --cpus 4 --timeout 700 $(san-boot-$(SAN)) --log $(log)/boot-smp.log
 
 suite-linux:
-	@$(boot) linux $(linux-talk) --log $(log)/boot-linux$(san).log
+	@$(boot) linux-test --name linux $(linux-talk) --log $(log)/boot-linux$(san).log
 
 # KCSAN has more to see when more CPUs take part
 suite-sanitizer:

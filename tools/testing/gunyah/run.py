@@ -19,6 +19,8 @@ import time
 import judge
 import tap
 
+# What a shell asks a terminal, for example where its cursor is
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[@-~]")
 # Where the test hypervisor, and Gunyah's own QEMU platform, expect the kernel
 OUR_KERNEL_AT = "0x41000000"
 GUNYAH_KERNEL_AT = "0x41080000"
@@ -52,7 +54,10 @@ def qemu_line(args):
 
 
 class Dialogue:
-    """What to type on the console, and when: lines "wait TEXT" and "type TEXT" of a file"""
+    """What to type on the console, and when: lines "wait TEXT" and "type TEXT" of a file
+
+    What is typed ends with Enter; "^A" and "^M" in it stand for Ctrl-A and Enter.
+    """
 
     def __init__(self, path):
         self.steps = []
@@ -72,7 +77,7 @@ class Dialogue:
         while self.steps:
             verb, text = self.steps[0]
             if verb == "type":
-                typed += text + b"\r"
+                typed += text.replace(b"^A", b"\x01").replace(b"^M", b"\r") + b"\r"
             elif text in self.seen:
                 self.seen = self.seen.partition(text)[2]
             else:
@@ -136,6 +141,7 @@ class Console:
 
 def show(text, verdict):
     """Show a line to a person: what commands say, and what they are if that is shown."""
+    text = ESCAPES.sub("", text)
     marker = re.search(r"lab: begin (?:show|talk) (.*)$", text)
     if marker:
         print("$ " + marker.group(1), flush=True)

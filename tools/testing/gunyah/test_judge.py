@@ -3,8 +3,10 @@
 """Tests of what decides whether a test has passed. Prints TAP."""
 
 import sys
+import tempfile
 
 import judge
+import run
 import tap
 
 GOOD = """\
@@ -29,6 +31,9 @@ lab: begin show /bin/gh-vmm x
 Hello
 no newlinelab: end show /bin/gh-vmm x status=0
 gunyah: a message
+lab: begin talk /bin/gh-vmm y
+Linux version 6.12
+guest# lab: end talk /bin/gh-vmm y status=0
 lab: begin quiet expect 1 insmod x
 lab: end quiet expect 1 insmod x status=0
 lab: done
@@ -103,6 +108,15 @@ def read(text):
     return reader
 
 
+def converse(script, *outputs):
+    """Return what is typed after each output, and what was waited for in vain."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(script)
+        file.flush()
+        dialogue = run.Dialogue(file.name)
+    return [dialogue.feed(output) for output in outputs], dialogue.missing()
+
+
 def main():
     writer = tap.Writer()
 
@@ -153,6 +167,11 @@ def main():
             ("program crashed", "a_test status=0", "a_test status=139", (3, 1, 1)),
             ("status of a command", "gunyah.ko status=0", "gunyah.ko status=1", (3, 1, 1)),
             ("status of a shown program", "gh-vmm x status=0", "gh-vmm x status=3", (3, 1, 1)),
+            ("status of a program that is talked to", "gh-vmm y status=0", "gh-vmm y status=3",
+             (3, 1, 1)),
+            ("a splat of a guest", "Linux version", "WARNING: CPU: 0", (2, 1, 1)),
+            ("a splat of a guest, behind a prompt", "guest# ", "guest# Call trace:\n",
+             (2, 1, 1)),
             ("no end of a program", "lab: end run /tests/a_test status=0\n", "", (2, 2, 1)),
             ("no end of a command", "lab: end insmod /modules/gunyah.ko status=0\n", "",
              (2, 2, 1)),
@@ -176,6 +195,15 @@ def main():
     equal(counts(results(silent % 4)), (1, 0, 1), "judge: a program that skips itself")
     equal(counts(results("")), (0, 1, 0), "judge: an empty log")
     equal(counts(results("lab: done\n")), (0, 1, 0), "judge: nothing was carried out")
+
+    script = "# not this\n\nwait a# \ntype one^A^M\nwait b\ntype two\ntype three\nwait c\n"
+    for name, outputs, typed, missing in (
+            ("in order", (b"a# ", b"b", b"c"), [b"one\x01\r\r", b"two\rthree\r", b""], []),
+            ("cut anywhere", (b"xa", b"# b", b"c"), [b"", b"one\x01\r\rtwo\rthree\r", b""], []),
+            ("what was seen does not count again", (b"b a# ", b"x"), [b"one\x01\r\r", b""],
+             ["b", "c"]),
+            ("nothing comes", (b"",), [b""], ["a# ", "b", "c"])):
+        equal(converse(script, *outputs), (typed, missing), "dialogue: " + name)
 
     for splat in SPLAT_LINES.splitlines():
         for stamp in "", "[   12.345678] ", "[   12.345678][   T57] ":

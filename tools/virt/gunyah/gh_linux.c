@@ -23,6 +23,7 @@
 #include <linux/virtio_mmio.h>
 
 #include "gh_linux_dtb.h"
+#include "gh_term.h"
 #include "gh_uart.h"
 #include "gh_vcpu.h"
 #include "gh_virtio.h"

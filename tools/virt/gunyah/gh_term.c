@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <termios.h>
 #include <unistd.h>
@@ -23,49 +22,6 @@ static int leave = -1;
 
 static struct termios cooked;
 static bool raw;
-
-void gh_input_init(struct gh_input *input, void (*arrived)(struct gh_input *input))
-{
-	memset(input, 0, sizeof(*input));
-	pthread_mutex_init(&input->lock, NULL);
-	pthread_cond_init(&input->room, NULL);
-	input->arrived = arrived;
-}
-
-size_t gh_input_level(struct gh_input *input)
-{
-	size_t level;
-
-	pthread_mutex_lock(&input->lock);
-	level = input->head - input->tail;
-	pthread_mutex_unlock(&input->lock);
-	return level;
-}
-
-size_t gh_input_take(struct gh_input *input, void *text, size_t size)
-{
-	uint8_t *p = text;
-	size_t i;
-
-	pthread_mutex_lock(&input->lock);
-	if (size > input->head - input->tail)
-		size = input->head - input->tail;
-	for (i = 0; i < size; i++)
-		p[i] = input->text[input->tail++ % GH_INPUT_SIZE];
-	pthread_cond_signal(&input->room);
-	pthread_mutex_unlock(&input->lock);
-	return size;
-}
-
-/* Waits while the guest is behind: what comes from a pipe may not get lost */
-static void put(struct gh_input *input, uint8_t c)
-{
-	pthread_mutex_lock(&input->lock);
-	while (input->head - input->tail == GH_INPUT_SIZE)
-		pthread_cond_wait(&input->room, &input->lock);
-	input->text[input->head++ % GH_INPUT_SIZE] = c;
-	pthread_mutex_unlock(&input->lock);
-}
 
 static void *read_input(void *unused)
 {
@@ -89,7 +45,7 @@ static void *read_input(void *unused)
 				consoles[console]->arrived(consoles[console]);
 				console = (console + 1) % n_consoles;
 			} else if (!escaped || text[i] == ESCAPE) {
-				put(consoles[console], text[i]);
+				gh_input_put(consoles[console], text[i]);
 			}
 			escaped = false;
 		}

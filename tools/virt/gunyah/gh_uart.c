@@ -6,6 +6,7 @@
 
 #include <linux/serial_reg.h>
 
+#include "gh_term.h"
 #include "gh_uart.h"
 
 #define container_of(ptr, type, member) \

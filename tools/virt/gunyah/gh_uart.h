@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
+#include "gh_input.h"
 #include "gh_mmio.h"
-#include "gh_term.h"
 
 #define GH_UART_SIZE	0x1000
 

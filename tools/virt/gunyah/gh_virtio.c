@@ -14,6 +14,7 @@
 #include <linux/virtio_mmio.h>
 #include <linux/virtio_ring.h>
 
+#include "gh_term.h"
 #include "gh_virtio.h"
 
 #define container_of(ptr, type, member) \

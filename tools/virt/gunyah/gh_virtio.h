@@ -14,8 +14,8 @@
 
 #include <stdbool.h>
 
+#include "gh_input.h"
 #include "gh_mmio.h"
-#include "gh_term.h"
 
 #define GH_VIRTIO_SIZE		0x1000
 #define GH_VIRTIO_QUEUES	2

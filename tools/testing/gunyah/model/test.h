@@ -1,29 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * A test is a function; it has failed if one of its checks has. Output is TAP.
- */
+/* The tests of the resource manager model, see main.c */
 #ifndef _MODEL_TEST_H
 #define _MODEL_TEST_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-
-void test_run(const char *name, void (*test)(void));
-bool test_check(bool ok, const char *what, const char *file, int line);
-
-#define RUN(test)	test_run(#test, test)
-#define CHECK(cond)	test_check(cond, #cond, __FILE__, __LINE__)
-/* For values: says what came instead */
-#define CHECK_EQ(got, want)								\
-	do {										\
-		unsigned long long got_ = (got), want_ = (want);			\
-											\
-		if (!test_check(got_ == want_, #got " == " #want, __FILE__, __LINE__))	\
-			printf("#   %#llx instead of %#llx\n", got_, want_);		\
-	} while (0)
+#include "tap.h"
 
 void rm_model_tests(void);
 /* @dts: directory of guest.dtsi, @scratch: directory for what dtc makes of it */

@@ -1,129 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* gh-vmm from the outside: what it prints and how it ends */
-#include <limits.h>
-#include <linux/capability.h>
-#include <sys/prctl.h>
-
 #include "gunyah_test.h"
-
-#define MAX_ARGS	8
-
-static char dir[PATH_MAX];
-
-static bool beside(const char *name, char *path, size_t size)
-{
-	char *slash;
-	ssize_t n;
-
-	n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
-	if (n < 0)
-		return false;
-	dir[n] = 0;
-	slash = strrchr(dir, '/');
-	*slash = 0;
-	return (size_t)snprintf(path, size, "%s/%s", dir, name) < size && !access(path, R_OK);
-}
-
-static bool find(const char *name, const char *elsewhere, char *path, size_t size)
-{
-	if (beside(name, path, size))
-		return true;
-	snprintf(path, size, "%s/%s", elsewhere, name);
-	return !access(path, R_OK);
-}
-
-struct vmm {
-	pid_t pid;
-	int out;
-	char text[65536];
-	size_t len;
-	int status;			/* 128 + signal if one ended it */
-};
-
-/* Starts gh-vmm with arguments up to a NULL; @limit: bytes of RLIMIT_MEMLOCK, 0 none */
-static int vmm_start(struct vmm *v, rlim_t limit, const char *const *args)
-{
-	struct rlimit rlimit = { limit, limit };
-	char path[PATH_MAX + 16], image[PATH_MAX + 16], *argv[MAX_ARGS + 2];
-	int i, fds[2];
-
-	if (!find("gh-vmm", "/bin", path, sizeof(path)))
-		return -ENOENT;
-	argv[0] = path;
-	for (i = 0; i < MAX_ARGS && args[i]; i++) {
-		argv[i + 1] = (char *)args[i];
-		if (strstr(args[i], ".bin") && find(args[i], "/guests", image, sizeof(image)))
-			argv[i + 1] = image;
-	}
-	argv[i + 1] = NULL;
-
-	memset(v, 0, sizeof(*v));
-	if (pipe(fds))
-		return -errno;
-	v->pid = fork();
-	if (v->pid < 0)
-		return -errno;
-	if (!v->pid) {
-		dup2(fds[1], 1);
-		dup2(fds[1], 2);
-		close(fds[0]);
-		close(fds[1]);
-		if (limit) {
-			/* root gets back by execve() what is not out of bounds */
-			prctl(PR_CAPBSET_DROP, CAP_IPC_LOCK);
-			setrlimit(RLIMIT_MEMLOCK, &rlimit);
-		}
-		execv(path, argv);
-		_exit(127);
-	}
-	close(fds[1]);
-	v->out = fds[0];
-	return 0;
-}
-
-/* Reads until @text was seen, or to the end if that is NULL */
-static int vmm_read(struct vmm *v, const char *text)
-{
-	struct pollfd fd = { .fd = v->out, .events = POLLIN };
-	ssize_t n;
-
-	while (!text || !strstr(v->text, text)) {
-		if (poll(&fd, 1, EVENT_MS) != 1)
-			return -ETIMEDOUT;
-		n = read(v->out, v->text + v->len, sizeof(v->text) - 1 - v->len);
-		if (n < 0)
-			return -errno;
-		if (!n)
-			return text ? -ENODATA : 0;
-		v->len += n;
-		v->text[v->len] = 0;
-	}
-	return 0;
-}
-
-static int vmm_end(struct vmm *v)
-{
-	int status, err;
-
-	err = vmm_read(v, NULL);
-	close(v->out);
-	if (err)
-		kill(v->pid, SIGKILL);
-	if (waitpid(v->pid, &status, 0) != v->pid)
-		return -errno;
-	v->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	return err;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t len = strlen(text), n = strlen(end);
-
-	return len >= n && !strcmp(text + len - n, end);
-}
+#include "gunyah_vmm.h"
 
 static const struct {
-	const char *args[MAX_ARGS];
+	const char *args[VMM_MAX_ARGS];
 	int status;
 	const char *end;		/* what the output ends with */
 	const char *text;		/* and what is in it */
@@ -141,7 +22,7 @@ static const struct {
 
 /* Mistakes that gh-vmm tells of in one line */
 static const struct {
-	const char *args[MAX_ARGS];
+	const char *args[VMM_MAX_ARGS];
 	int status;
 	const char *text;
 } mistakes[] = {
@@ -155,14 +36,6 @@ static const struct {
 	{ { "--dtb", "/dev/null", "hello.bin" }, 1, "/dev/null: the file is empty" },
 	{ { "--dtb", "hello.bin", "hello.bin" }, 1, "not a devicetree" },
 };
-
-#define SKIP_WITHOUT_VMM()							\
-	do {									\
-		char vmm_path[PATH_MAX + 16];					\
-										\
-		if (!find("gh-vmm", "/bin", vmm_path, sizeof(vmm_path)))	\
-			SKIP(return, "gh-vmm is not here");			\
-	} while (0)
 
 static struct vmm vmm;
 
