@@ -25,7 +25,7 @@
  * before it ran a guest, and whether the virtual timer's interrupt is enabled. All but
  * the first is the CPU's own. GICD_ISPENDR and the like need no lock.
  */
-#include "hyp.h"
+#include "guest.h"
 
 #define GICD_CTLR		0x0000
 #define GICD_CTLR_ENABLE_G1	BIT(1)
@@ -71,7 +71,7 @@ void gic_init(void)
 	u64 vtr = read_sysreg_s(ICH_VTR_EL2);
 
 	/* What vgic.c uses; 5 bits are one active priorities register of each group. */
-	if (ICH_VTR_LRS(vtr) < 4 || ICH_VTR_PRE_BITS(vtr) > 5)
+	if (ICH_VTR_LRS(vtr) < VGIC_LRS || ICH_VTR_PRE_BITS(vtr) != 5)
 		panic("the CPU's virtual GIC interface is another one: %lx", vtr);
 	do {
 		typer = mmio_read64(gicr + GICR_TYPER);

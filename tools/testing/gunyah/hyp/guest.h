@@ -181,6 +181,7 @@ void vgic_create(struct vm *vm);
 void vgic_reset_cpu(struct vcpu *vcpu);
 bool vgic_enter(struct vm *vm, struct vcpu *vcpu);
 void vgic_leave(struct vm *vm, struct vcpu *vcpu);
+void vgic_set_timer(struct vcpu *vcpu, bool due);
 bool vgic_signals(struct vm *vm, struct vcpu *vcpu, bool any_group);
 bool vgic_owns(const struct vm *vm, u64 ipa);
 bool vgic_access(struct vm *vm, struct vcpu *vcpu, u64 esr, u64 ipa);

@@ -223,19 +223,31 @@ static bool timer_due(u64 wake_at)
 	return wake_at != NEVER && read_sysreg(cntpct_el0) >= wake_at;
 }
 
-/*
- * With the guest's lock, and with the vCPU's own timer on this CPU. That timer ends a
- * sleep even if it is not enabled as an interrupt.
- */
+/* With the guest's lock: the timer of a vCPU that sleeps may have become due, and end that. */
+static bool timer_wakes(struct vm *vm, struct vcpu *vcpu)
+{
+	if (!timer_due(vcpu->wake_at))
+		return false;
+	vcpu->wake_at = NEVER;
+	vgic_set_timer(vcpu, true);
+	return vgic_signals(vm, vcpu, vcpu->sleep.data[1] != SLEEP_WFI);
+}
+
+/* With the guest's lock, and with the vCPU's own timer on this CPU */
 static void sleep(struct vm *vm, struct vcpu *vcpu, u32 type, u64 data0)
 {
 	bool armed = (read_sysreg(cntv_ctl_el0) & CNT_CTL_MASK) == CNT_CTL_ENABLE;
+	u64 cval = read_sysreg(cntv_cval_el0);
 
 	if (has_ended(vm))
 		return;
 	vcpu->sleep = (struct vcpu_result){ RUN_EXPECTS_WAKEUP, { data0, type } };
-	vcpu->wake_at = armed ? read_sysreg(cntv_cval_el0) : NEVER;
-	if (!timer_due(vcpu->wake_at) && !vgic_signals(vm, vcpu, type != SLEEP_WFI))
+	vcpu->wake_at = armed ? cval : NEVER;
+	vgic_set_timer(vcpu, false);
+	/* QEMU's timers are late when it has much to do, but not when they are set. */
+	if (timer_due(vcpu->wake_at))
+		write_sysreg(cval, cntv_cval_el0);
+	if (!timer_wakes(vm, vcpu) && !vgic_signals(vm, vcpu, type != SLEEP_WFI))
 		vcpu->state = VCPU_WAITING;
 }
 
@@ -277,7 +289,7 @@ static u64 poll_sleepers(struct vm *vm)
 
 		if (vcpu->state != VCPU_WAITING)
 			continue;
-		if (timer_due(vcpu->wake_at))
+		if (timer_wakes(vm, vcpu))
 			proxy_wake(vm, vcpu);
 		else if (vcpu->wake_at < next)
 			next = vcpu->wake_at;
@@ -421,7 +433,7 @@ static u64 begin(struct vm *vm, struct vcpu *vcpu, struct vcpu_result *r)
 		result(r, RUN_POWERED_OFF, has_ended(vm));
 		return ERROR_OK;
 	}
-	if (vcpu->state == VCPU_WAITING && !timer_due(vcpu->wake_at)) {
+	if (vcpu->state == VCPU_WAITING && !timer_wakes(vm, vcpu)) {
 		*r = vcpu->sleep;
 		return ERROR_OK;
 	}

@@ -57,6 +57,7 @@
 #define GIC_ICFGR		0x0c00
 #define GIC_ICFGR_END		0x0d00
 #define PRIORITY_MASK		0xf8
+#define PRIORITY_BITS		5
 
 #define ICH_HCR_EN		BIT(0)
 #define ICH_HCR_UIE		BIT(1)
@@ -130,22 +131,28 @@ static u32 concerning(struct vm *vm, struct vcpu *vcpu, u32 word)
 	return mine;
 }
 
-/*
- * Would its CPU interface signal an interrupt? One that is active is not looked at:
- * those that could preempt it have a priority of their own.
- */
+/* The priority that an interrupt has to be above, without what the binary point masks */
+static u32 running_priority(const struct vcpu *vcpu)
+{
+	u32 mask = ICH_VMCR_PMR(vcpu->gic.vmcr), active = vcpu->gic.ap0r | vcpu->gic.ap1r;
+	u32 running = active ? __builtin_ctz(active) << (8 - PRIORITY_BITS) : 0xff;
+
+	return running < mask ? running : mask;
+}
+
+/* Would its CPU interface signal an interrupt? The guest is left. */
 bool vgic_signals(struct vm *vm, struct vcpu *vcpu, bool any_group)
 {
-	u64 vmcr = vcpu->gic.vmcr;
+	u32 above = running_priority(vcpu);
 
-	if (!any_group && !(vmcr & ICH_VMCR_G1))
+	if (!any_group && !(vcpu->gic.vmcr & ICH_VMCR_G1))
 		return false;
 	for (u32 word = 0; word < INTIDS / 32; word++) {
 		struct vgic_irqs *q = irqs_of(vm, vcpu, word * 32);
 		u32 left = concerning(vm, vcpu, word) & ~q->active;
 
 		for (; left; left &= left - 1) {
-			if (q->priority[__builtin_ctz(left)] < ICH_VMCR_PMR(vmcr))
+			if (q->priority[__builtin_ctz(left)] < above)
 				return true;
 		}
 	}
@@ -317,13 +324,19 @@ static void drain(struct vm *vm, struct vcpu *vcpu)
 	isb();
 }
 
+void vgic_set_timer(struct vcpu *vcpu, bool due)
+{
+	struct vgic_irqs *q = &vcpu->gic.irqs;
+
+	q->line = due ? q->line | BIT(TIMER_PPI) : q->line & ~BIT(TIMER_PPI);
+}
+
 /*
  * On the CPU that has this vCPU's registers, before the guest is entered. False if it is
  * not to be: the vCPU sleeps or is off meanwhile, or another one needs it to stay out.
  */
 bool vgic_enter(struct vm *vm, struct vcpu *vcpu)
 {
-	struct vgic_irqs *q = &vcpu->gic.irqs;
 	u64 timer = read_sysreg(cntv_ctl_el0);
 	bool enters, due;
 
@@ -331,7 +344,7 @@ bool vgic_enter(struct vm *vm, struct vcpu *vcpu)
 	spin_lock(&vm->lock);
 	enters = vcpu->state == VCPU_RUNNABLE && !vcpu->resetting && !vm->proxy.gic.pausing;
 	if (enters) {
-		q->line = due ? q->line | BIT(TIMER_PPI) : q->line & ~BIT(TIMER_PPI);
+		vgic_set_timer(vcpu, due);
 		fill(vm, vcpu);
 		vcpu->gic.loaded = true;
 	}

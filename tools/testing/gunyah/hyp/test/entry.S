@@ -347,8 +347,19 @@ do_mmio:
 	/* No syndrome tells what these were: an abort. */
 	ldp	w1, w2, [x22, #0x60]
 	b	do_off
-/* By the virtual timer, which then stays due while it goes on */
+/* By the virtual timer, which then stays due while it goes on; nor is its interrupt taken */
 do_sleep:
+	ldr	x1, =GUEST_GICD
+	mov	w2, #2
+	str	w2, [x1]
+	ldr	x1, =(GUEST_GICR + 0x10100)
+	mov	w2, #(1 << 27)
+	str	w2, [x1]
+	mov	x2, #0xf0
+	msr	s3_0_c4_c6_0, x2	/* ICC_PMR_EL1 */
+	mov	x2, #1
+	msr	s3_0_c12_c12_7, x2	/* ICC_IGRPEN1_EL1 */
+	isb
 	mov	x24, #0
 	bl	3f
 	wfi

@@ -23,7 +23,7 @@
 #define GICD_IROUTER		(GUEST_GICD + 0x6000)
 #define GICR_SGI		(GUEST_GICR + 0x10000)
 #define GICR_ISENABLER0		(GICR_SGI + 0x0100)
-#define GICR_ISACTIVER0		(GICR_SGI + 0x0300)
+#define GICR_ICENABLER0		(GICR_SGI + 0x0180)
 #define GICR_IPRIORITYR		(GICR_SGI + 0x0400)
 
 #define PSCI_CPU_OFF		0x84000002
@@ -259,6 +259,23 @@ static void timer(u64 ticks)
 	}
 }
 
+/* It becomes due while this sleeps, and is not signalled. */
+static void masked(u64 way)
+{
+	gic_init();
+	if (way == 0)
+		mmio_write32(GICR_ICENABLER0, BIT(TIMER_PPI));
+	else if (way == 1)
+		write_sysreg_s(0xa0, ICC_PMR_EL1);
+	else if (way == 2)
+		write_sysreg_s(0, ICC_IGRPEN1_EL1);
+	else
+		mmio_write32(GICD_CTLR, 0x11);
+	timer_arm(read_sysreg(cntfrq_el0) / 100);
+	report(read_sysreg(cntv_cval_el0));
+	sleep();
+}
+
 static void order(void)
 {
 	u32 word = FIRST_SPI / 32, all = (BIT(ORDER_SPIS) - 1) << FIRST_SPI % 32;
@@ -431,6 +448,8 @@ void guest_main(u64 command, u64 cpu, u64 context, u64 argument)
 		cpus(cpu, context, argument);
 	} else if (command == DO_TIMER) {
 		timer(argument);
+	} else if (command == DO_MASKED) {
+		masked(argument);
 	} else if (command == DO_ORDER) {
 		order();
 	} else if (command == DO_IPI) {

@@ -32,6 +32,7 @@
 #define DO_SPIN			17	/* two vCPUs, of which the first turns it off */
 #define DO_REGISTERS		18	/* what an operating system looks at when it starts */
 #define DO_BELLS		19	/* report interrupts, and store how many; again */
+#define DO_MASKED		20	/* sleeps with its timer masked in that way */
 #define GUEST_CONTEXT		0x1234567890UL
 #define GUEST_CONTEXT_2		0x9876543210UL
 #define GUEST_CONTEXT_3		0x5555UL

@@ -1576,6 +1576,23 @@ static void test_vcpu_timer(void)
 	ended_proxy(&p, 1);
 }
 
+/* Nobody tells that nothing happens: the hidden CPU looks at the timer, and then at us. */
+static void test_vcpu_masked(void)
+{
+	struct proxy_guest p;
+
+	for (u32 way = 0; way < 4; way++) {
+		ok(start_proxy(&p, 0, DO_MASKED, way) && leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0),
+		   "guest that sleeps and has masked its timer");
+		while (read_sysreg(cntpct_el0) <= shm_of(&p.g)[SHM_REPORT])
+			cpu_relax();
+		sync_hidden();
+		ok(!pending(p.virq[0]) && leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0),
+		   "  goes on when that is due");
+		stop_proxy(&p);
+	}
+}
+
 static void test_vcpu_order(void)
 {
 	const u64 want[] = {
@@ -1723,10 +1740,10 @@ static void ipi(u32 on, u32 n, u64 rounds)
 
 static void test_vcpu_ipi(void)
 {
-	ipi(1, 2, 500);
+	ipi(1, 2, 200);
 	if (second_cpu) {
-		ipi(2, 2, 5000);
-		ipi(cpus, 8, 500);
+		ipi(2, 2, 2000);
+		ipi(cpus, 8, 200);
 	}
 }
 
@@ -2260,6 +2277,7 @@ void host_main(const void *fdt)
 		test_vcpu_elsewhere();
 	test_vcpu_cpus();
 	test_vcpu_timer();
+	test_vcpu_masked();
 	test_vcpu_order();
 	test_vcpu_registers();
 	test_vcpu_ipi();
