@@ -26,10 +26,14 @@ size_t page_size(void);
 uint64_t now_ms(void);
 void sleep_ms(unsigned int ms);
 
-/* A vCPU that a test runs: its file, and the page that the file maps */
+#define MAX_EXITS	64
+
+/* A vCPU that a test runs: its file, the page that the file maps, and what it did */
 struct vcpu {
 	int fd;
 	struct gh_vcpu_run *run;
+	unsigned int n_exits;		/* exits for MMIO that vcpu_serve() has seen */
+	struct gh_vcpu_run exits[MAX_EXITS];
 };
 
 /*
@@ -98,6 +102,8 @@ int guest_run_vcpus(struct guest *g, int gunyah, const char *payload, unsigned i
 /* GH_VM_ADD_FUNCTION or GH_VM_REMOVE_FUNCTION as it is. What it returns, or -errno */
 int function(int vm, unsigned long cmd, uint32_t type, const void *arg, uint32_t size);
 int remove_vcpu(int vm, uint32_t id);
+int remove_irqfd(int vm, int fd, uint32_t label);
+int remove_ioeventfd(int vm, int fd, uint64_t addr, uint32_t flags, uint64_t datamatch);
 
 /* Adds a vCPU and maps its page. 0 or -errno */
 int vcpu_add(struct vcpu *vcpu, int vm, uint32_t id);
@@ -110,6 +116,13 @@ int vcpu_run(struct vcpu *vcpu);
  * interrupted call it is called again.
  */
 int vcpu_run_to_end(struct vcpu *vcpu);
+/*
+ * The same, but exits for MMIO are recorded, and what the guest reads is the address.
+ * immediate_exit is cleared, as VMMs do.
+ */
+int vcpu_serve(struct vcpu *vcpu);
+/* So many exits there have been, for who is not the thread that serves */
+unsigned int vcpu_exits(const struct vcpu *vcpu);
 /* Has GH_VCPU_RUN said that the VM ended in this way, as GH_VM_STATUS_EXITED? */
 bool vcpu_says_ended(const struct vcpu *vcpu, uint16_t exit_type);
 
@@ -127,6 +140,16 @@ struct vcpu_thread {
 int vcpu_thread_start(struct vcpu_thread *t, struct vcpu *vcpu, int (*run)(struct vcpu *vcpu));
 /* Waits for the thread. What @run returned */
 int vcpu_thread_join(struct vcpu_thread *t);
+
+/* Has the guest "hands" do something, and waits until it has. 0 or -errno */
+int guest_order(struct guest *g, uint64_t what, uint64_t addr, uint64_t size, uint64_t value,
+		uint64_t times);
+/* The same, but does not wait */
+void guest_order_begin(struct guest *g, uint64_t what, uint64_t addr, uint64_t size,
+		       uint64_t value, uint64_t times);
+int guest_order_end(struct guest *g);
+/* Waits until it has taken so many interrupts, of SPI @spi. 0 or -errno */
+int guest_wait_irq(struct guest *g, unsigned int spi, uint64_t count);
 
 /* The device of the guest "echo": answers, and knows what has to come next */
 struct echo {

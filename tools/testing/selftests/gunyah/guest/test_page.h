@@ -10,6 +10,9 @@
 #define TEST_PAGE_LABEL		0x11
 #define TEST_PAGE_BASE		0x70100000
 
+/* Interrupts that hands counts */
+#define TEST_SPIS		256
+
 #ifndef __ASSEMBLY__
 #include <stdint.h>
 
@@ -24,7 +27,33 @@ struct test_page {
 	uint64_t count;			/* count, echo: grows as long as the guest runs */
 	uint64_t sum;			/* touch, echo: of the words as they were found */
 	uint64_t reserved1[6];
+
+	/* Of the test to hands: one order at a time */
+	struct {
+		uint64_t n;		/* grows with each, when the rest is there */
+		uint64_t what;		/* HANDS_* */
+		uint64_t addr;
+		uint64_t size;
+		uint64_t value;
+		uint64_t times;
+		uint64_t reserved[2];
+	} order;
+	/* Of hands */
+	uint64_t done;			/* n of the last order that was carried out */
+	uint64_t result;
+	uint64_t reserved2[6];
+	uint64_t irqs;			/* interrupts taken, in all */
+	uint64_t reserved3[7];
+	uint64_t irq[TEST_SPIS];	/* of each SPI */
 };
+
+#define HANDS_READ	1		/* @size bytes at @addr, @times times; the last into result */
+#define HANDS_WRITE	2		/* @value, likewise */
+#define HANDS_ENABLE	3		/* SPI @addr; @value: it is an edge, else a level */
+#define HANDS_MASK	4		/* take no interrupts */
+#define HANDS_UNMASK	5
+#define HANDS_SLEEP	6		/* until so many interrupts in all have been taken: @value */
+#define HANDS_OFF	7
 
 /* Order matters to it, so that words in the wrong place do not go unseen */
 static inline uint64_t test_sum(uint64_t sum, uint64_t word)
