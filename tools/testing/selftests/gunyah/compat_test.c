@@ -15,6 +15,8 @@ int main(void)
 
 #else
 
+#include <sys/eventfd.h>
+
 #include "gunyah_test.h"
 
 _Static_assert(sizeof(void *) == 4, "this is to be a 32-bit program");
@@ -25,6 +27,14 @@ _Static_assert(GH_VM_SET_DTB_CONFIG == 0x40104702, "number");
 _Static_assert(GH_VM_GET_EXIT_INFO == 0x8010470b, "number");
 _Static_assert(offsetof(struct gh_userspace_memory_region, userspace_addr) == 24, "layout");
 _Static_assert(offsetof(struct gh_vm_exit_info, reason) == 8, "layout");
+_Static_assert(GH_VM_ADD_FUNCTION == 0x40104704, "number");
+_Static_assert(sizeof(struct gh_fn_desc) == 16, "layout");
+_Static_assert(offsetof(struct gh_fn_desc, arg) == 8, "layout");
+_Static_assert(sizeof(struct gh_fn_ioeventfd_arg) == 32, "layout");
+_Static_assert(offsetof(struct gh_fn_ioeventfd_arg, addr) == 8, "layout");
+_Static_assert(sizeof(struct gh_vcpu_run) == 40, "layout");
+_Static_assert(offsetof(struct gh_vcpu_run, mmio.data) == 24, "layout");
+_Static_assert(offsetof(struct gh_vcpu_run, status.exit_info) == 20, "layout");
 
 GUNYAH_TEST(lives)
 {
@@ -50,6 +60,55 @@ GUNYAH_TEST(stopped)
 	EXPECT_EQ(-EBUSY, gh_set_dtb(g->vm, GH_GUEST_BASE, 0x1000));
 	guest_close(g);
 	EXPECT_TRUE(can_read(g->image.addr));
+}
+
+/* A 32-bit VMM that runs a guest, which has 64 bits */
+GUNYAH_TEST(runs)
+{
+	static const struct gh_bell bell = { .label = 3, .spi = 3 };
+	struct guest *g = &self->guest;
+	struct vcpu *v = &g->vcpu[0];
+	const char *wrong = NULL;
+	uint64_t value = 0;
+	struct echo echo;
+	int irq, notify;
+
+	ASSERT_EQ(0, guest_alloc_vcpus(g, "echo", 1, &bell, 1));
+	echo_init(g, &echo, 16, 0);
+	ASSERT_EQ(0, guest_setup(g, self->dev, 0));
+	irq = eventfd(0, EFD_CLOEXEC);
+	notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ASSERT_LE(0, notify);
+	EXPECT_EQ(0, gh_add_irqfd(g->vm, irq, 3, 0));
+	EXPECT_EQ(0, gh_add_ioeventfd(g->vm, notify, ECHO_BASE + 16, 8, 0, 0));
+	EXPECT_EQ(-EEXIST, gh_add_ioeventfd(g->vm, notify, ECHO_BASE + 16, 8, 0, 0));
+	/* Beyond what a pointer of this program can hold, and cut nowhere */
+	EXPECT_EQ(0, gh_add_ioeventfd(g->vm, notify, 1ULL << 32 | (ECHO_BASE + 16), 8, 0, 0));
+	EXPECT_EQ(0, gh_add_ioeventfd(g->vm, notify, 1ULL << 32 | (ECHO_BASE + 8), 0, 0, 0));
+	EXPECT_EQ(-ENODEV, vcpu_run(v));
+	ASSERT_EQ(0, gh_start(g->vm));
+	EXPECT_EQ(0, eventfd_write(irq, 1));
+	EXPECT_EQ(page_size(), ioctl(v->fd, GH_VCPU_MMAP_SIZE));
+	while (!wrong) {
+		v->run->immediate_exit = 1;
+		EXPECT_EQ(-EINTR, vcpu_run(v));
+		v->run->immediate_exit = 0;
+		ASSERT_EQ(0, vcpu_run(v));
+		if (v->run->exit_reason == GH_VCPU_EXIT_STATUS)
+			break;
+		wrong = echo_exit(&echo, v->run);
+	}
+	EXPECT_STREQ("", wrong ?: "");
+	EXPECT_TRUE(echo_is_complete(&echo, g));
+	EXPECT_TRUE(vcpu_says_ended(v, GH_VM_EXIT_TYPE_PSCI_POWER_OFF));
+	EXPECT_EQ(-1, read(notify, &value, sizeof(value)));
+	EXPECT_EQ(0, remove_ioeventfd(g->vm, 0, ECHO_BASE + 16, 0, 0));
+	EXPECT_EQ(-ENOENT, remove_ioeventfd(g->vm, 0, ECHO_BASE + 16, 0, 0));
+	EXPECT_EQ(0, remove_irqfd(g->vm, irq, 3));
+	EXPECT_EQ(0, remove_vcpu(g->vm, 0));
+	guest_close(g);
+	close(irq);
+	close(notify);
 }
 
 /* The argument of GH_CREATE_VM is a number and not a pointer: none of its bits gets lost */

@@ -8,6 +8,7 @@
  * and interrupts is in no task of ours: there the allocations are made to fail that have
  * the driver's code on their stack.
  */
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 
 #include "gunyah_test.h"
@@ -17,6 +18,8 @@
 #define MAX_NTH	5000
 #define COLD_PAGES	4
 #define COLD_LABEL	0x77
+
+static const struct gh_bell bell = { .label = 5, .spi = 5, .level = true };
 
 static const char *const attrs[] = { "failslab", "fail_page_alloc" };
 
@@ -73,7 +76,24 @@ FIXTURE(fail_nth) {
 	int call_timeout;
 	bool ready;
 	uint8_t *cold;
+	int irq;
+	int notify;
 };
+
+/* The modules are there then, or it would be theirs that fail */
+static int load_functions(FIXTURE_DATA(fail_nth) *self)
+{
+	int vm = gh_create_vm(self->dev), fd, err;
+
+	self->irq = eventfd(0, EFD_CLOEXEC);
+	self->notify = eventfd(0, EFD_CLOEXEC);
+	fd = gh_add_vcpu(vm, 0);
+	err = fd < 0 ? fd : gh_add_irqfd(vm, self->irq, bell.label, 0);
+	err = err ?: gh_add_ioeventfd(vm, self->notify, ECHO_BASE, 4, 0, 0);
+	close(fd);
+	close(vm);
+	return err;
+}
 
 FIXTURE_SETUP(fail_nth)
 {
@@ -91,6 +111,10 @@ FIXTURE_SETUP(fail_nth)
 
 	ASSERT_EQ(0, gh_mem_alloc(&image, "image", SMALL_IMAGE));
 	ASSERT_EQ(0, guest_alloc(&self->guest, "hello", &image));
+	self->guest.n_vcpus = 1;
+	self->guest.bells = &bell;
+	self->guest.n_bells = 1;
+	ASSERT_EQ(0, load_functions(self));
 	/* Every page is there, or it would take its own failure */
 	memset(self->guest.image.addr + 0x10000, 0, self->guest.dtb_offset - 0x10000);
 	memset(self->guest.page_mem.addr, 0, self->guest.page_mem.size);
@@ -105,6 +129,8 @@ FIXTURE_TEARDOWN(fail_nth)
 	restore();
 	set_call_timeout(self->call_timeout);
 	guest_free(&self->guest);
+	close(self->irq);
+	close(self->notify);
 	EXPECT_ALL_BACK(&self->before, "at the end");
 	close(self->dev);
 }
@@ -115,8 +141,16 @@ static int live(FIXTURE_DATA(fail_nth) *self, const char **step)
 	struct guest *g = &self->guest;
 	int err;
 
-	*step = "GH_CREATE_VM and regions";
+	*step = "GH_CREATE_VM, regions and a vCPU";
 	err = guest_setup(g, self->dev, 0);
+	if (!err) {
+		*step = "an irqfd";
+		err = gh_add_irqfd(g->vm, self->irq, bell.label, GH_IRQFD_FLAGS_LEVEL);
+	}
+	if (!err) {
+		*step = "an ioeventfd";
+		err = gh_add_ioeventfd(g->vm, self->notify, ECHO_BASE, 4, 0, 0);
+	}
 	if (!err) {
 		*step = "a region that was never touched";
 		err = gh_set_region(g->vm, COLD_LABEL, RW, 0x90000000, COLD_PAGES * page_size(),
@@ -129,6 +163,17 @@ static int live(FIXTURE_DATA(fail_nth) *self, const char **step)
 	if (!err) {
 		*step = "GH_VM_START";
 		err = gh_start(g->vm);
+	}
+	if (!err) {
+		*step = "functions added and removed after GH_VM_START";
+		err = gh_add_ioeventfd(g->vm, self->notify, ECHO_BASE + 8, 0, 0, 0);
+		err = err ?: remove_irqfd(g->vm, self->irq, bell.label);
+		err = err ?: gh_add_irqfd(g->vm, self->irq, bell.label, GH_IRQFD_FLAGS_LEVEL);
+	}
+	if (!err) {
+		*step = "a vCPU removed and added";
+		vcpu_free(&g->vcpu[0]);
+		err = remove_vcpu(g->vm, 0) ?: vcpu_add(&g->vcpu[0], g->vm, 0);
 	}
 	return err;
 }
@@ -351,7 +396,7 @@ static void sweep_driver(struct __test_metadata *_metadata, FIXTURE_DATA(fail_nt
 		err = live(self, &step);
 		if (!err) {
 			step = "the guest's end";
-			err = guest_wait(g);
+			err = vcpu_run_to_end(&g->vcpu[0]);
 			err = err ?: gh_exit_info(g->vm, &info);
 		}
 		guest_close(g);

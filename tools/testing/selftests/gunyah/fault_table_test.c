@@ -105,7 +105,8 @@ static const struct arg held[] = { { FAULT_HELD_MS, 0 } };
 static const struct arg sequences[] = { { 1, 0 }, { 0xffff, 0 } };
 /* One that there is, and one that there is not */
 static const struct arg ids[] = { { RM_VM_GET_STATE ^ 1, 0 }, { RM_VM_STOP, 0 } };
-static const struct arg lengths[] = { { 0, 0 }, { 2, 0 }, { 4, 0 }, { 6, 0 } };
+static const struct arg lengths[] = { { 0, 0 }, { 2, 0 }, { 4, 0 }, { 6, 0 }, { 8, 0 },
+				     { 51, 0 } };
 
 enum kind {
 	REFUSED, ALWAYS_REFUSED, DELAYED, TWICE, LATE, IGNORED, NEVER_ANSWERED, UNANSWERED,
@@ -167,6 +168,8 @@ static const struct call {
 	  .regions_none = 0 },
 	/* There is no way back but through a VM_INIT that is carried out */
 	{ "VM_INIT", RM_VM_INIT, 0, START, 4, "bnbb" "bbnbbb" "b", 3, .regions_none = 3 },
+	{ "VM_GET_HYP_RESOURCES", RM_VM_GET_HYP_RESOURCES, 0, START, 52, "bbbb" "bbbbbb" "b",
+	  .regions_none = 0 },
 	{ "VM_START", RM_VM_START, 0, START, 4, "bbbb" "bbbbbb" "b", .regions_none = 0 },
 	{ "VM_STOP", RM_VM_STOP, 0, END, 4, "bnbb" "nnnnnn" "b", 3, .regions_none = 3 },
 	{ "VM_GET_STATE", RM_VM_GET_STATE, 0, END, 8, "nnbb" "nnnnnn" "n", 3, .regions_none = 3,
@@ -301,6 +304,20 @@ static const char *compare(const struct expected *e, const struct fault_outcome 
 	}
 }
 
+/* The last rule's message is never sent, so that it cannot be late, either */
+static bool comes_to_nothing(const struct fault_script *script)
+{
+	switch (script->rules[script->n_rules - 1].action) {
+	case GH_LAB_FAULT_REFUSE:
+	case GH_LAB_FAULT_IGNORE:
+	case GH_LAB_FAULT_NO_REPLY:
+	case GH_LAB_FAULT_DROP:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Returns false if this is not what was expected */
 static bool run_case(const char *what, const char *kind, const struct arg *arg,
 		     const struct fault_script *script, const struct expected *e)
@@ -320,7 +337,7 @@ static bool run_case(const char *what, const char *kind, const struct arg *arg,
 		complaint = compare(e, &o);
 
 		/* An answer that no rule made late was too late for the short deadline */
-		may_stray = o.hits;
+		may_stray = comes_to_nothing(script) ? 0 : o.hits;
 		if (!complaint || o.splat || o.strays <= may_stray || attempt == ATTEMPTS)
 			break;
 		fault_set_deadline(2 * fault_deadline());
@@ -328,7 +345,7 @@ static bool run_case(const char *what, const char *kind, const struct arg *arg,
 	}
 
 	cases++;
-	ksft_print_msg("%-19s %-15s %8x | %5d %5u %5d | %5ld %5ld %5ld %5ld %5ld | %5ld %5ld | %-12s %s%s\n",
+	ksft_print_msg("%-20s %-15s %8x | %5d %5u %5d | %5ld %5ld %5ld %5ld %5ld | %5ld %5ld | %-12s %s%s\n",
 		       what, kind, arg->value, o.start, o.start_ms + o.close_ms, o.exit_type,
 		       o.kept.vmids, o.kept.rm_parcels, o.kept.lent_pages, o.kept.listed,
 		       o.kept.quarantined, o.lost.vmids, o.lost.listed, end_name(e->end),
@@ -494,10 +511,10 @@ int main(int argc, char **argv)
 	resources_read(&before);
 
 	ksft_print_msg("deadline of calls: %u ms\n", fault_deadline());
-	ksft_print_msg("%-19s %-15s %8s | %5s %5s %5s | %5s %5s %5s %5s %5s | %5s %5s |\n", "",
+	ksft_print_msg("%-20s %-15s %8s | %5s %5s %5s | %5s %5s %5s %5s %5s | %5s %5s |\n", "",
 		       "", "", "START", "ms", "exit", "after", "the", "close", "", "", "for",
 		       "good");
-	ksft_print_msg("%-19s %-15s %8s | %5s %5s %5s | %5s %5s %5s %5s %5s | %5s %5s | %s\n",
+	ksft_print_msg("%-20s %-15s %8s | %5s %5s %5s | %5s %5s %5s %5s %5s | %5s %5s | %s\n",
 		       "message", "fault", "argument", "", "", "type", "VMIDs", "parc.", "lent",
 		       "list", "pages", "VMIDs", "list", "expected");
 	all_rows(false);

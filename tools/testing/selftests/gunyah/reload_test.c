@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Modules unloaded and loaded between guests, and the device taken away under one */
+/*
+ * Modules unloaded and loaded between guests, and the device taken away under one. Those of
+ * functions are loaded by the kernel itself, if there is a modprobe that can.
+ */
 #include <limits.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 
 #include "gunyah_test.h"
@@ -13,9 +17,18 @@ static const struct {
 	{ "gunyah_hypercall", "gunyah_hypercall.ko" },
 	{ "gunyah_msgq", "gunyah-msgq.ko" },
 	{ "gunyah", "gunyah.ko" },
+	/* Of functions, in the order of their types */
+	{ "gunyah_vcpu", "gunyah_vcpu.ko" },
+	{ "gunyah_irqfd", "gunyah_irqfd.ko" },
+	{ "gunyah_ioeventfd", "gunyah_ioeventfd.ko" },
 };
 
-#define N_MODULES	((int)ARRAY_SIZE(modules))
+#define GUNYAH		2
+#define N_MODULES	(GUNYAH + 1)
+#define N_ALL		((int)ARRAY_SIZE(modules))
+/* The module of a type of functions */
+#define MODULE_OF(type)	(GUNYAH + (type))
+#define MODPROBE	"/proc/sys/kernel/modprobe"
 
 static int module_path(int i, char *path, size_t size)
 {
@@ -67,6 +80,7 @@ FIXTURE(reload) {
 	struct guest guest;
 	int dev;
 	bool can_load;
+	char modprobe[256];
 };
 
 FIXTURE_SETUP(reload)
@@ -81,6 +95,8 @@ FIXTURE_SETUP(reload)
 	self->can_load = true;
 	for (i = 0; i < N_MODULES; i++)
 		self->can_load &= is_loaded(i) && !module_path(i, path, sizeof(path));
+	EXPECT_EQ(0, read_text(MODPROBE, self->modprobe, sizeof(self->modprobe)));
+	self->modprobe[strcspn(self->modprobe, "\n")] = 0;
 }
 
 FIXTURE_TEARDOWN(reload)
@@ -89,6 +105,7 @@ FIXTURE_TEARDOWN(reload)
 
 	guest_free(&self->guest);
 	close(self->dev);
+	EXPECT_EQ(0, write_text(MODPROBE, self->modprobe));
 	/* Other tests need them, whatever went wrong here */
 	for (i = 0; self->can_load && i < N_MODULES; i++) {
 		if (!is_loaded(i))
@@ -103,7 +120,9 @@ static void reload(struct __test_metadata *_metadata, FIXTURE_DATA(reload) *self
 {
 	int i;
 
-	for (i = N_MODULES - 1; i >= 0; i--) {
+	for (i = N_ALL - 1; i >= 0; i--) {
+		if (i > GUNYAH && !is_loaded(i))
+			continue;
 		ASSERT_EQ(0, unload_soon(i)) {
 			TH_LOG("unload %s", modules[i].name);
 		}
@@ -142,7 +161,7 @@ RELOAD_TEST(held)
 
 	if (!self->can_load)
 		SKIP(return, "the drivers are not modules, or their files are not here");
-	EXPECT_EQ(-EAGAIN, unload(N_MODULES - 1));
+	EXPECT_EQ(-EAGAIN, unload(GUNYAH));
 	ASSERT_EQ(0, guest_run(g, self->dev, "spin", 0));
 	close(self->dev);
 	for (i = 0; i < N_MODULES; i++) {
@@ -154,6 +173,120 @@ RELOAD_TEST(held)
 	guest_free(g);
 	self->dev = gh_open();
 	EXPECT_LE(0, self->dev);
+}
+
+/* One of each type, of which the argument is kept for the removal. What ADD returns */
+static int add_function(struct guest *g, uint32_t type, int event)
+{
+	switch (type) {
+	case GH_FN_VCPU:
+		return gh_add_vcpu(g->vm, 0);
+	case GH_FN_IRQFD:
+		return gh_add_irqfd(g->vm, event, 0, 0);
+	default:
+		return gh_add_ioeventfd(g->vm, event, 0x1000, 4, 0, 0);
+	}
+}
+
+static int remove_function(struct guest *g, uint32_t type)
+{
+	switch (type) {
+	case GH_FN_VCPU:
+		return remove_vcpu(g->vm, 0);
+	case GH_FN_IRQFD:
+		return remove_irqfd(g->vm, 0, 0);
+	default:
+		return remove_ioeventfd(g->vm, 0, 0x1000, 0, 0);
+	}
+}
+
+/* A function that is asked for brings its module, which then stays as long as it is used */
+RELOAD_TEST(functions)
+{
+	int event = eventfd(0, EFD_CLOEXEC), fd, other;
+	struct guest *g = &self->guest;
+	uint32_t type;
+
+	if (!self->can_load || access(self->modprobe, X_OK))
+		SKIP(return, "the drivers are not modules, or there is no modprobe");
+	ASSERT_LE(0, event);
+	g->vm = gh_create_vm(self->dev);
+	ASSERT_LE(0, g->vm);
+	g->has_vm = true;
+	for (type = GH_FN_VCPU; type <= GH_FN_IOEVENTFD; type++) {
+		if (is_loaded(MODULE_OF(type)))
+			ASSERT_EQ(0, unload_soon(MODULE_OF(type)));
+		/* Without modprobe it is not there, and nothing is broken by that */
+		ASSERT_EQ(0, write_text(MODPROBE, "/does/not/exist"));
+		EXPECT_EQ(-ENOENT, add_function(g, type, event));
+		EXPECT_EQ(-ENOENT, remove_function(g, type));
+		ASSERT_EQ(0, write_text(MODPROBE, self->modprobe));
+		EXPECT_FALSE(is_loaded(MODULE_OF(type)));
+		/* Not to remove what cannot be there */
+		EXPECT_EQ(-ENOENT, remove_function(g, type));
+		EXPECT_FALSE(is_loaded(MODULE_OF(type)));
+
+		fd = add_function(g, type, event);
+		EXPECT_LE(0, fd);
+		EXPECT_TRUE(is_loaded(MODULE_OF(type)));
+		EXPECT_EQ(-EAGAIN, unload(MODULE_OF(type)));
+		EXPECT_EQ(-EAGAIN, unload(GUNYAH));
+		EXPECT_EQ(0, remove_function(g, type));
+		if (type == GH_FN_VCPU) {
+			/* Its file leads to the module's code */
+			EXPECT_EQ(-EAGAIN, unload(MODULE_OF(type)));
+			EXPECT_EQ(page_size(), ioctl(fd, GH_VCPU_MMAP_SIZE));
+			close(fd);
+		}
+		EXPECT_EQ(0, unload_soon(MODULE_OF(type)));
+		/* What is wrong whatever the type is does not bring it */
+		other = gh_create_vm(self->dev);
+		ASSERT_LE(0, other);
+		EXPECT_EQ(-EINVAL, function(other, GH_VM_ADD_FUNCTION, type, &other, 0));
+		EXPECT_FALSE(is_loaded(MODULE_OF(type)));
+		close(other);
+		/* This one is removed at the end of the VM */
+		fd = add_function(g, type, event);
+		EXPECT_LE(0, fd);
+		if (type == GH_FN_VCPU)
+			close(fd);
+	}
+	guest_close(g);
+	for (type = GH_FN_VCPU; type <= GH_FN_IOEVENTFD; type++)
+		EXPECT_EQ(0, unload_soon(MODULE_OF(type)));
+	close(event);
+}
+
+/* A vCPU outlives its VM, the device and the device's module's other users */
+RELOAD_TEST(vcpu_held)
+{
+	struct guest *g = &self->guest;
+	struct gh_vm_exit_info info;
+	struct vcpu v = { };
+
+	if (!self->can_load)
+		SKIP(return, "the drivers are not modules, or their files are not here");
+	ASSERT_EQ(0, guest_alloc_vcpus(g, "hello", 1, NULL, 0));
+	ASSERT_EQ(0, guest_setup(g, self->dev, 0));
+	ASSERT_EQ(0, gh_start(g->vm));
+	v.fd = dup(g->vcpu[0].fd);
+	v.run = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, v.fd, 0);
+	ASSERT_NE(MAP_FAILED, v.run);
+	guest_free(g);
+	close(self->dev);
+	ASSERT_EQ(0, driver_unbind());
+	EXPECT_EQ(-EAGAIN, unload(MODULE_OF(GH_FN_VCPU)));
+	EXPECT_EQ(-EAGAIN, unload(GUNYAH));
+	EXPECT_EQ(0, vcpu_run(&v));
+	EXPECT_TRUE(vcpu_says_ended(&v, GH_VM_EXIT_TYPE_VM_FORCE_STOPPED));
+	/* A mapping alone is enough to hold it */
+	close(v.fd);
+	EXPECT_EQ(-EAGAIN, unload(MODULE_OF(GH_FN_VCPU)));
+	EXPECT_EQ(GH_VCPU_EXIT_STATUS, v.run->exit_reason);
+	munmap(v.run, page_size());
+
+	reload(_metadata, self);
+	ASSERT_EQ(0, guest_cycle(g, self->dev, "hello", &info));
 }
 
 /* The device goes away while a guest runs: the guest ends, and files are left that fail */
@@ -204,11 +337,11 @@ RELOAD_TEST(removed_and_held)
 	ASSERT_LE(0, new_vm);
 	ASSERT_EQ(0, guest_run(g, self->dev, "wait", 0));
 	ASSERT_EQ(0, driver_unbind());
-	EXPECT_EQ(-EAGAIN, unload(N_MODULES - 1));
+	EXPECT_EQ(-EAGAIN, unload(GUNYAH));
 	close(self->dev);
-	EXPECT_EQ(-EAGAIN, unload(N_MODULES - 1));
+	EXPECT_EQ(-EAGAIN, unload(GUNYAH));
 	guest_free(g);
-	EXPECT_EQ(-EAGAIN, unload(N_MODULES - 1));
+	EXPECT_EQ(-EAGAIN, unload(GUNYAH));
 	/* What is left still leads to code that is there */
 	EXPECT_EQ(-ENODEV, gh_start(new_vm));
 	close(new_vm);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every bit of every argument, on its own and against what the documentation says */
+#include <sys/eventfd.h>
+
 #include "gunyah_test.h"
 
 #define GPA	0x80000000ULL
@@ -202,7 +204,8 @@ SWEEP_TEST(ioctl_numbers)
 {
 	static const unsigned int known[] = {
 		GH_CREATE_VM, GH_VM_SET_USER_MEM_REGION, GH_VM_SET_DTB_CONFIG, GH_VM_START,
-		GH_VM_GET_EXIT_INFO,
+		GH_VM_ADD_FUNCTION, GH_VM_REMOVE_FUNCTION, GH_VM_GET_EXIT_INFO,
+		GH_VM_ANDROID_LEND_USER_MEM,
 	};
 	uint8_t arg[64] = { };
 	unsigned int bit;
@@ -227,6 +230,135 @@ SWEEP_TEST(ioctl_numbers)
 			}
 		}
 	}
+}
+
+/* The same for those of a vCPU */
+SWEEP_TEST(vcpu_ioctl_numbers)
+{
+	static const unsigned int known[] = { GH_VCPU_RUN, GH_VCPU_MMAP_SIZE };
+	uint8_t arg[64] = { };
+	unsigned int bit;
+	size_t i;
+	int fd;
+
+	fd = gh_add_vcpu(self->vm, 0);
+	ASSERT_LE(0, fd);
+	for (i = 0; i < ARRAY_SIZE(known); i++) {
+		for (bit = 0; bit < 32; bit++) {
+			unsigned int cmd = known[i] ^ 1U << bit;
+
+			EXPECT_EQ(-1, ioctl(fd, cmd, arg));
+			EXPECT_EQ(ENOTTY, errno) {
+				TH_LOG("ioctl %x of a vCPU: %s", cmd, strerror(errno));
+			}
+		}
+	}
+	close(fd);
+}
+
+/* Types and sizes of functions */
+SWEEP_TEST(functions)
+{
+	static const uint32_t sizes[] = {
+		[GH_FN_VCPU] = sizeof(struct gh_fn_vcpu_arg),
+		[GH_FN_IRQFD] = sizeof(struct gh_fn_irqfd_arg),
+		[GH_FN_IOEVENTFD] = sizeof(struct gh_fn_ioeventfd_arg),
+	};
+	uint8_t arg[GH_FN_MAX_ARG_SIZE + 8];
+	uint32_t type, size, bit;
+	int want;
+
+	/* Flags that there are not, so that none is ever added */
+	memset(arg, 0xff, sizeof(arg));
+	for (type = GH_FN_VCPU; type <= GH_FN_IOEVENTFD; type++) {
+		for (size = 0; size <= sizeof(arg); size++) {
+			if (type == GH_FN_VCPU && size == sizes[type])
+				continue;
+			EXPECT_EQ(-EINVAL, function(self->vm, GH_VM_ADD_FUNCTION, type, arg,
+						    size));
+			want = size && size <= GH_FN_MAX_ARG_SIZE ? -ENOENT : -EINVAL;
+			EXPECT_EQ(want, function(self->vm, GH_VM_REMOVE_FUNCTION, type, arg,
+						 size));
+		}
+		for (bit = 0; bit < 32; bit++) {
+			if (1U << bit <= GH_FN_MAX_ARG_SIZE)
+				continue;
+			EXPECT_EQ(-EINVAL, function(self->vm, GH_VM_ADD_FUNCTION, type, arg,
+						    sizes[type] | 1U << bit));
+		}
+	}
+	for (bit = 0; bit < 32; bit++) {
+		for (type = 0; type < 4; type++) {
+			if ((type | 1U << bit) <= GH_FN_IOEVENTFD)
+				continue;
+			EXPECT_EQ(-ENOENT, function(self->vm, GH_VM_ADD_FUNCTION,
+						    type | 1U << bit, arg, 4));
+		}
+	}
+}
+
+/* Every number that a vCPU can have */
+SWEEP_TEST(vcpu_id)
+{
+	unsigned int bit, i;
+	uint32_t id;
+	int fd;
+
+	for (bit = 0; bit < 32; bit++) {
+		for (i = 0; i < 2; i++) {
+			id = i ? ~(1U << bit) : 1U << bit;
+			fd = gh_add_vcpu(self->vm, id);
+			EXPECT_LE(0, fd);
+			EXPECT_EQ(-EEXIST, gh_add_vcpu(self->vm, id));
+			EXPECT_EQ(-ENOENT, remove_vcpu(self->vm, id ^ 1U << bit));
+			EXPECT_EQ(0, remove_vcpu(self->vm, id));
+			close(fd);
+		}
+	}
+}
+
+/* Addresses and values, of which no bit is left out when they are compared */
+SWEEP_TEST(ioeventfd)
+{
+	const uint32_t match = GH_IOEVENTFD_FLAGS_DATAMATCH;
+	uint64_t addr = 0x10000, value = 0x1122334455667788;
+	int fd = eventfd(0, EFD_CLOEXEC), vm = self->vm;
+	unsigned int bit, size;
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, gh_add_ioeventfd(vm, fd, addr, 8, match, value));
+	for (bit = 0; bit < 64; bit++) {
+		EXPECT_EQ(-ENOENT, remove_ioeventfd(vm, fd, addr ^ 1ULL << bit, match, value));
+		EXPECT_EQ(-ENOENT, remove_ioeventfd(vm, fd, addr, match, value ^ 1ULL << bit));
+		EXPECT_EQ(0, gh_add_ioeventfd(vm, fd, addr ^ 1ULL << bit, 8, match, value));
+		EXPECT_EQ(0, gh_add_ioeventfd(vm, fd, addr, 8, match, value ^ 1ULL << bit));
+	}
+	for (bit = 0; bit < 64; bit++) {
+		EXPECT_EQ(0, remove_ioeventfd(vm, fd, addr ^ 1ULL << bit, match, value));
+		EXPECT_EQ(0, remove_ioeventfd(vm, fd, addr, match, value ^ 1ULL << bit));
+	}
+	EXPECT_EQ(0, remove_ioeventfd(vm, fd, addr, match, value));
+
+	/* Of a value the bytes that are written count, and no others */
+	for (size = 1; size <= 8; size *= 2) {
+		ASSERT_EQ(0, gh_add_ioeventfd(vm, fd, addr, size, match, value));
+		for (bit = 0; bit < 64; bit++) {
+			int err = gh_add_ioeventfd(vm, fd, addr, size, match,
+						   value ^ 1ULL << bit);
+
+			EXPECT_EQ(bit < 8 * size ? 0 : -EEXIST, err);
+			if (!err)
+				EXPECT_EQ(0, remove_ioeventfd(vm, fd, addr, match,
+							      value ^ 1ULL << bit));
+		}
+		EXPECT_EQ(0, remove_ioeventfd(vm, fd, addr, 0, 0));
+	}
+
+	/* Where the address space ends */
+	EXPECT_EQ(-EINVAL, gh_add_ioeventfd(vm, fd, -4ULL, 8, 0, 0));
+	EXPECT_EQ(0, gh_add_ioeventfd(vm, fd, -16ULL, 8, 0, 0));
+	EXPECT_EQ(0, remove_ioeventfd(vm, fd, -16ULL, 0, 0));
+	close(fd);
 }
 
 TEST_HARNESS_MAIN

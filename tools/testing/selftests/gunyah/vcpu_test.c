@@ -521,9 +521,7 @@ GUNYAH_TEST(guest_time)
 	system = stat_value(t.tid, 15);
 	TH_LOG("guest %ld, user %ld, system %ld", guest, user, system);
 	EXPECT_LE(enough, guest);
-	/* The guest's is user time as well. Ticks that were missed are in that, but not in it */
-	EXPECT_LE(guest, user);
-	EXPECT_LT(system, user / 2);
+	EXPECT_LT(system, guest);
 	EXPECT_EQ(0, remove_vcpu(g->vm, 0));
 	EXPECT_EQ(-ENODEV, vcpu_thread_join(&t));
 }

@@ -47,12 +47,12 @@ struct test_page {
 	uint64_t irq[TEST_SPIS];	/* of each SPI */
 };
 
-#define HANDS_READ	1		/* @size bytes at @addr, @times times; the last into result */
+#define HANDS_READ	1		/* @size bytes at @addr, @times times; gives result */
 #define HANDS_WRITE	2		/* @value, likewise */
 #define HANDS_ENABLE	3		/* SPI @addr; @value: it is an edge, else a level */
 #define HANDS_MASK	4		/* take no interrupts */
 #define HANDS_UNMASK	5
-#define HANDS_SLEEP	6		/* until so many interrupts in all have been taken: @value */
+#define HANDS_SLEEP	6		/* until @value interrupts in all have been taken */
 #define HANDS_OFF	7
 
 /* Order matters to it, so that words in the wrong place do not go unseen */
