@@ -1646,7 +1646,7 @@ static void test_vcpu_registers(void)
  * A host that runs many vCPUs on some CPUs, by turns of a millisecond. It ends with the
  * guest, or when that has taken too long, and says of each vCPU how it left last.
  */
-#define SCHEDULE_US	30000000
+#define SCHEDULE_US	120000000
 static struct {
 	struct proxy_guest p;
 	u32 taken[8];

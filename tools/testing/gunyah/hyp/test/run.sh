@@ -14,7 +14,7 @@ number=0
 
 boot()
 {
-	timeout 60 "${QEMU:-qemu-system-aarch64}" -nodefaults -no-reboot \
+	timeout 300 "${QEMU:-qemu-system-aarch64}" -nodefaults -no-reboot \
 		-machine virt,virtualization=on,gic-version=3 -cpu "$1" -smp "$2" -m 256 \
 		-display none -serial stdio -kernel "$hyp" \
 		-device loader,file="$host",addr=0x41000000,force-raw=on \
