@@ -63,7 +63,7 @@ int gh_rm_virq_spec(u32 virq, u32 spec[GH_RM_VIRQ_SPEC_CELLS])
  * Context: Process context. May sleep.
  * Return: the interrupt for request_irq(), to be given back by gh_rm_unmap_virq();
  * 0 if the resource has none; -EINVAL if it has one that no resource can have;
- * -ENXIO if the interrupt controller does not take it.
+ * -ENXIO if there is no interrupt controller; -ENOMEM.
  */
 int gh_rm_map_virq(struct gh_rm *rm, u32 virq)
 {
@@ -83,7 +83,8 @@ int gh_rm_map_virq(struct gh_rm *rm, u32 virq)
 	irq = irq_create_fwspec_mapping(&fwspec);
 	of_node_put(parent);
 
-	return irq ? irq : -ENXIO;
+	/* It does not tell why, but that controller has taken others: for want of memory. */
+	return irq ? irq : -ENOMEM;
 }
 
 /**
