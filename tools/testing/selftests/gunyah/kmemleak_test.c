@@ -31,7 +31,19 @@ static int scan(void)
 	return ret;
 }
 
-TEST(nothing_forgotten)
+FIXTURE(kmemleak) {
+};
+
+FIXTURE_SETUP(kmemleak)
+{
+}
+
+FIXTURE_TEARDOWN(kmemleak)
+{
+}
+
+/* Looking through all memory is slow, and slower with such a kernel */
+TEST_F_TIMEOUT(kmemleak, nothing_forgotten, 300)
 {
 	char text[4096];
 	ssize_t len;
