@@ -1188,18 +1188,31 @@ static void end_of_a_vm_that_was_never_started(struct kunit *test)
 	expect_status_for_ever(v, GH_VM_STATUS_EXITED, GH_VM_EXIT_TYPE_VM_FORCE_STOPPED, NULL, 0);
 }
 
+/* Even of one that has run: who started it was told that it has not. */
 static void end_of_a_vm_that_did_not_start(struct kunit *test)
 {
-	static const enum fake_rm_op ops[] = {
-		FAKE_RM_ALLOC_VMID, FAKE_RM_INIT, FAKE_RM_GET_RESOURCES, FAKE_RM_START,
+	static const struct {
+		enum fake_rm_op op;
+		enum fake_rm_outcome outcome;
+		long ret;
+		bool exits;
+	} cases[] = {
+		{ FAKE_RM_ALLOC_VMID, FAKE_RM_REFUSED, REFUSAL },
+		{ FAKE_RM_INIT, FAKE_RM_FAILED, REFUSAL },
+		{ FAKE_RM_GET_RESOURCES, FAKE_RM_REFUSED, REFUSAL },
+		{ FAKE_RM_START, FAKE_RM_REFUSED, REFUSAL },
+		{ FAKE_RM_START, FAKE_RM_LOST_REPLY, -ETIMEDOUT },
+		{ FAKE_RM_START, FAKE_RM_BAD_REPLY, -EPROTO },
+		{ FAKE_RM_START, FAKE_RM_BAD_REPLY, -EPROTO, true },
 	};
 	struct vcpu *v;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		v = new_vm_and_vcpu(test);
-		fake_rm_fault(ct.vt->f, ops[i], 0, 1, FAKE_RM_REFUSED, REFUSAL);
-		KUNIT_EXPECT_EQ(test, vm_start(ct.vt, ct.vm), REFUSAL);
+		fake_rm_fault(ct.vt->f, cases[i].op, 0, 1, cases[i].outcome, REFUSAL);
+		ct.vt->f->exit_at_start = cases[i].exits;
+		KUNIT_EXPECT_EQ_MSG(test, vm_start(ct.vt, ct.vm), cases[i].ret, "case %d", i);
 		expect_status_for_ever(v, GH_VM_STATUS_LOAD_FAILED,
 				       GH_VM_EXIT_TYPE_VM_FORCE_STOPPED, NULL, 0);
 		vm_close(ct.vt, ct.vm);
