@@ -159,7 +159,8 @@ static u64 system_reset2(u16 vmid, struct vcpu *vcpu)
 /*
  * What needs more than one vCPU, or something that ends a sleep. The power state only
  * tells the host how deep a sleep may be: that one which would lose the state of the CPU
- * does not, and returns, is allowed.
+ * does not, and returns, is allowed. Where a vCPU is to start is not looked at before it
+ * is there, and has an abort if that is nowhere.
  */
 static u64 proxy_psci(u16 vmid, struct vcpu *vcpu)
 {

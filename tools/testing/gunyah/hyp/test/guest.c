@@ -41,6 +41,9 @@
 #define TIMER_PPI		27
 #define FIRST_SPI		40
 #define ORDER_SPIS		8
+#define ORDER_BITS		((BIT(ORDER_SPIS) - 1) << FIRST_SPI % 32)
+#define CROWD_SPI		48	/* makes those above pending, and ends before they come */
+#define HOLD_SPI		50	/* active until the first vCPU has seen that */
 #define NEST_SPI		64
 #define NEST_DEPTH		7
 
@@ -173,6 +176,8 @@ void guest_irq(void)
 	if (intid == SGI_REQUEST) {
 		answer();
 	} else if (intid == TIMER_PPI) {
+		/* It is due and active when this leaves the guest, and then is not. */
+		call(PSCI_AFFINITY_INFO, 0, 0, 0);
 		report(read_sysreg(cntv_ctl_el0));
 		write_sysreg(0, cntv_ctl_el0);
 		isb();
@@ -180,6 +185,13 @@ void guest_irq(void)
 		nest(intid);
 		write_sysreg(elr, elr_el1);
 		write_sysreg(spsr, spsr_el1);
+	} else if (intid == CROWD_SPI) {
+		report(intid);
+		mmio_write32(GICD_ISPENDR + 4 * (FIRST_SPI / 32), ORDER_BITS);
+	} else if (intid == HOLD_SPI) {
+		shm[SHM_READY] = 2;
+		while (!shm[SHM_DONE])
+			cpu_relax();
 	} else if (intid != SGI_ANSWER) {
 		report(intid);
 		if (shm[SHM_RECEIVE])
@@ -212,6 +224,8 @@ static void cpus(u64 cpu, u64 context, u64 ticks)
 		report(context);
 		return;
 	}
+	if (cpu)
+		report(read_sysreg_s(ICC_PMR_EL1));
 	gic_init();
 	if (cpu) {
 		cpus_second(context);
@@ -259,6 +273,14 @@ static void timer(u64 ticks)
 	}
 }
 
+/* And does not end it, so that no other interrupt comes */
+static void take_hello(void)
+{
+	send_sgi(SGI_HELLO, 0);
+	while (read_sysreg_s(ICC_IAR1_EL1) != SGI_HELLO)
+		cpu_relax();
+}
+
 /* It becomes due while this sleeps, and is not signalled. */
 static void masked(u64 way)
 {
@@ -269,8 +291,10 @@ static void masked(u64 way)
 		write_sysreg_s(0xa0, ICC_PMR_EL1);
 	else if (way == 2)
 		write_sysreg_s(0, ICC_IGRPEN1_EL1);
-	else
+	else if (way == 3)
 		mmio_write32(GICD_CTLR, 0x11);
+	else
+		take_hello();
 	timer_arm(read_sysreg(cntfrq_el0) / 100);
 	report(read_sysreg(cntv_cval_el0));
 	sleep();
@@ -278,7 +302,7 @@ static void masked(u64 way)
 
 static void order(void)
 {
-	u32 word = FIRST_SPI / 32, all = (BIT(ORDER_SPIS) - 1) << FIRST_SPI % 32;
+	u32 word = FIRST_SPI / 32, all = ORDER_BITS;
 
 	gic_init();
 	/* Edges, of less and less urgency with the number, but for the last one */
@@ -291,6 +315,14 @@ static void order(void)
 	mmio_write32(GICD_ISENABLER + 4 * word, all);
 	report(read_sysreg(isr_el1) & ISR_I);
 	report(mmio_read32(GICD_ISPENDR + 4 * word) == all);
+	irqs_on();
+	irqs_off();
+	report(mmio_read32(GICD_ISPENDR + 4 * word) | mmio_read32(GICD_ISACTIVER + 4 * word));
+
+	mmio_write8(GICD_IPRIORITYR + CROWD_SPI, 0xe0);
+	mmio_write32(GICD_ICFGR + CROWD_SPI / 16 * 4, 0xaaaaaaaa);
+	mmio_write32(GICD_ISENABLER + 4 * word, BIT(CROWD_SPI % 32));
+	mmio_write32(GICD_ISPENDR + 4 * word, BIT(CROWD_SPI % 32));
 	irqs_on();
 	irqs_off();
 	report(mmio_read32(GICD_ISPENDR + 4 * word) | mmio_read32(GICD_ISACTIVER + 4 * word));
@@ -442,12 +474,64 @@ static void bells(u64 addr)
 	}
 }
 
+/* Looks at an interrupt that only the other vCPU's list registers know of. */
+static void spin(void)
+{
+	u32 word = HOLD_SPI / 32 * 4, bit = BIT(HOLD_SPI % 32);
+
+	gic_init();
+	mmio_write32(GICD_ICFGR + HOLD_SPI / 16 * 4, 0xaaaaaaaa);
+	mmio_write32(GICD_IROUTER + 8 * HOLD_SPI, 1);
+	mmio_write32(GICD_ISENABLER + word, bit);
+	call(PSCI_CPU_ON, 1, (u64)guest_entry, 0);
+	while (shm[SHM_READY] != 1)
+		cpu_relax();
+	mmio_write32(GICD_ISPENDR + word, bit);
+	while (shm[SHM_READY] != 2)
+		cpu_relax();
+	report(mmio_read32(GICD_ISPENDR + word));
+	report(mmio_read32(GICD_ISACTIVER + word));
+	shm[SHM_DONE] = 1;
+	while (shm[SHM_READY] != 3)
+		cpu_relax();
+	report(mmio_read32(GICD_ISACTIVER + word));
+}
+
+static void spin_second(void)
+{
+	gic_init();
+	irqs_on();
+	shm[SHM_READY] = 1;
+	while (shm[SHM_READY] != 2)
+		cpu_relax();
+	shm[SHM_READY] = 3;
+	for (;;)
+		cpu_relax();
+}
+
+/* Whether the second one still leaves the guest or is off for long makes no difference. */
+static void on_off(u64 cpu, u64 context, u64 rounds)
+{
+	if (cpu) {
+		shm[SHM_READY] = context;
+		call(PSCI_CPU_OFF, 0, 0, 0);
+	}
+	for (u64 i = 1; i <= rounds; i++) {
+		while (call(PSCI_CPU_ON, 1, (u64)guest_entry, i))
+			cpu_relax();
+		while (shm[SHM_READY] != i)
+			cpu_relax();
+	}
+}
+
 void guest_main(u64 command, u64 cpu, u64 context, u64 argument)
 {
 	if (command == DO_CPUS) {
 		cpus(cpu, context, argument);
 	} else if (command == DO_TIMER) {
 		timer(argument);
+	} else if (command == DO_ON_OFF) {
+		on_off(cpu, context, argument);
 	} else if (command == DO_MASKED) {
 		masked(argument);
 	} else if (command == DO_ORDER) {
@@ -458,12 +542,10 @@ void guest_main(u64 command, u64 cpu, u64 context, u64 argument)
 		registers();
 	} else if (command == DO_BELLS) {
 		bells(argument);
-	} else if (command == DO_SPIN && !cpu) {
-		call(PSCI_CPU_ON, 1, (u64)guest_entry, 0);
-		while (!shm[SHM_READY])
-			cpu_relax();
 	} else if (command == DO_SPIN) {
-		for (;;)
-			shm[SHM_READY]++;
+		if (cpu)
+			spin_second();
+		else
+			spin();
 	}
 }

@@ -29,10 +29,11 @@
 #define DO_TIMER		14	/* so many interrupts of the timer */
 #define DO_ORDER		15	/* more interrupts than list registers */
 #define DO_IPI			16	/* so many rounds between all vCPUs */
-#define DO_SPIN			17	/* two vCPUs, of which the first turns it off */
+#define DO_SPIN			17	/* an interrupt of the second vCPU's; the first looks, off */
 #define DO_REGISTERS		18	/* what an operating system looks at when it starts */
 #define DO_BELLS		19	/* report interrupts, and store how many; again */
 #define DO_MASKED		20	/* sleeps with its timer masked in that way */
+#define DO_ON_OFF		21	/* the second vCPU goes off, and is turned on at once */
 #define GUEST_CONTEXT		0x1234567890UL
 #define GUEST_CONTEXT_2		0x9876543210UL
 #define GUEST_CONTEXT_3		0x5555UL

@@ -1530,8 +1530,9 @@ static void test_vcpu_cpus(void)
 		1, -2UL,
 		/* CPU_ON of that and of itself, and of the other one: twice, and so it is on */
 		-2UL, -4UL, 0, -4UL, 2,
-		0x80000001, GUEST_CONTEXT, 3, 1, 0,
-		0x80000001, GUEST_CONTEXT_2, 5, 0, -3UL, 3, 5,
+		/* Both times it starts with all masked. */
+		0, 0x80000001, GUEST_CONTEXT, 3, 1, 0,
+		0, 0x80000001, GUEST_CONTEXT_2, 5, 0, -3UL, 3, 5,
 		0x80000000, GUEST_CONTEXT_3,
 	};
 	struct proxy_guest p;
@@ -1581,7 +1582,7 @@ static void test_vcpu_masked(void)
 {
 	struct proxy_guest p;
 
-	for (u32 way = 0; way < 4; way++) {
+	for (u32 way = 0; way < 5; way++) {
 		ok(start_proxy(&p, 0, DO_MASKED, way) && leaves(&p, 0, EXPECTS_WAKEUP, 0, 1, 0),
 		   "guest that sleeps and has masked its timer");
 		while (read_sysreg(cntpct_el0) <= shm_of(&p.g)[SHM_REPORT])
@@ -1599,6 +1600,8 @@ static void test_vcpu_order(void)
 		/* Pending, and then enabled, too */
 		0, ISR_I, 1,
 		47, 40, 41, 42, 43, 44, 45, 46, 0,
+		/* Again, while one that is less urgent is still active and has no register */
+		48, 47, 40, 41, 42, 43, 44, 45, 46, 0,
 		/* All but one do not come. */
 		47, 0x7d,
 		/* Number and priority while it is active; then the ends */
@@ -1747,15 +1750,35 @@ static void test_vcpu_ipi(void)
 	}
 }
 
-/* One turns the guest off while another runs in it. */
+/* One turns another on as soon as that is off, which may not have left then. */
+static void test_vcpu_on_off(void)
+{
+	const struct proxy_guest *p = &sched.p;
+
+	ok(start_proxy(&sched.p, 0, DO_ON_OFF, 200), "guest whose second vCPU is off and on");
+	schedule_start(2, true);
+	schedule(0);
+	schedule_end(2);
+	is(shm_of(&p->g)[SHM_READY], 200, "  is always on again");
+	if (sched.last[0][1] == POWERED_OFF)
+		ended_proxy(p, 1);
+	else
+		stop_proxy(p);
+}
+
+/* One looks at what another has in its registers, and turns the guest off. */
 static void test_vcpu_all_leave(void)
 {
+	/* Pending, active; and active when that has ended */
+	const u64 want[] = { 0, BIT(50 - 32), 0 };
+
 	ok(start_proxy(&sched.p, 0, DO_SPIN, 0), "guest of two vCPUs on two CPUs");
 	schedule_start(2, false);
 	ok(leaves(&sched.p, 0, POWERED_OFF, 0, 0, 0), "  one turns it off");
 	schedule_end(2);
 	ok(!sched.last[1][0] && sched.last[1][1] == POWERED_OFF && sched.last[1][2] == 1,
 	   "  the other leaves, and is off for good");
+	ok(reports(&sched.p, want, ARRAY_SIZE(want)), "  its interrupt was seen");
 	ended_proxy(&sched.p, 1);
 }
 
@@ -2281,8 +2304,10 @@ void host_main(const void *fdt)
 	test_vcpu_order();
 	test_vcpu_registers();
 	test_vcpu_ipi();
-	if (second_cpu)
+	if (second_cpu) {
+		test_vcpu_on_off();
 		test_vcpu_all_leave();
+	}
 	test_vcpu_limit();
 	test_bells();
 	test_bells_interrupt();
