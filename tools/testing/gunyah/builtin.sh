@@ -17,7 +17,7 @@ echo "1..2"
 rm -f "$out"/drivers/virt/gunyah/*.o "$out/drivers/mailbox/gunyah-msgq.o"
 
 result=ok
-sed 's/^CONFIG_GUNYAH=m/CONFIG_GUNYAH=y/' "$lab/kernel.config" >"$out/builtin.config"
+sed 's/^\(CONFIG_GUNYAH[A-Z_]*\)=m/\1=y/' "$lab/kernel.config" >"$out/builtin.config"
 if ! { "$lab/kconfig.py" "$tree" "$out" "$out/builtin.config" "$@" &&
        make -C "$tree" O="$out" "$@" W=1 -j"$(nproc)" drivers/virt/gunyah/ \
 		drivers/mailbox/gunyah-msgq.o; } >"$log" 2>&1; then
