@@ -236,6 +236,8 @@ static void what_is_found(void)
 	CHECK(!c.proxy);
 	CHECK(c.has_rpc);
 	CHECK_EQ(c.cpus, 1);
+	CHECK_EQ(c.gicd, 0x3fff0000);
+	CHECK_EQ(c.gicr, 0x3ffb0000);
 	CHECK_EQ(c.shms, 1);
 	CHECK_EQ(c.shm[0].label, 0x10);
 	CHECK(c.shm[0].has_base);
@@ -246,13 +248,14 @@ static void what_is_found(void)
 	CHECK(!c.bell[0].source && c.bell[0].edge && !c.bell[0].can_clear);
 
 	CHECK_EQ(parse("/delete-node/ &rpc; /delete-node/ &shm; /delete-node/ &bell;"
-		       "&vcpus { affinity = \"proxy\"; };"
+		       "&vcpus { affinity = \"proxy\"; }; &gic { /delete-property/ reg; };"
 		       "&cpus { cpu@1 { device_type = \"cpu\";"
 		       " enable-method = \"psci\"; }; };", &c),
 		 RM_OK);
 	CHECK(c.proxy);
 	CHECK(!c.has_rpc);
 	CHECK_EQ(c.cpus, 2);
+	CHECK(!c.gicd && !c.gicr);
 	CHECK_EQ(c.shms, 0);
 	CHECK_EQ(c.bells, 0);
 }
