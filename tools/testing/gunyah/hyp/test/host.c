@@ -1524,7 +1524,7 @@ static bool reports(const struct proxy_guest *p, const u64 *want, u32 n)
 
 static void test_vcpu_cpus(void)
 {
-	u64 ticks = read_sysreg(cntfrq_el0) / 20;
+	u64 ticks = read_sysreg(cntfrq_el0) / 2;
 	const u64 want[] = {
 		/* PSCI_AFFINITY_INFO of one that is off and of one that is not there, */
 		1, -2UL,
@@ -1562,7 +1562,7 @@ static void test_vcpu_cpus(void)
 
 static void test_vcpu_timer(void)
 {
-	u64 ticks = read_sysreg(cntfrq_el0) / 50, want[10];
+	u64 ticks = read_sysreg(cntfrq_el0) / 5, want[10];
 	struct proxy_guest p;
 	bool good = true;
 
