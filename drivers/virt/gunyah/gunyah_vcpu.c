@@ -45,23 +45,36 @@
 #define GH_VCPU_GO_ON	1
 
 /*
+ * Tell user space why the vCPU left, which is all of the page but immediate_exit. User
+ * space may write there meanwhile, and gets what it deserves.
+ */
+static void gh_vcpu_tell(struct gh_vcpu *vcpu, const struct gh_vcpu_run *exit)
+{
+	u8 *to = (u8 *)vcpu->vcpu_run;
+	size_t i;
+
+	for (i = offsetof(struct gh_vcpu_run, exit_reason); i < sizeof(*exit); i++)
+		WRITE_ONCE(to[i], ((const u8 *)exit)[i]);
+}
+
+/*
  * The first step: is there a reason not to run? What comes first here wins. Once the
  * VM has ended, that is all that there is to report.
  */
 static int gh_vcpu_check(struct gh_vcpu *vcpu)
 {
-	struct gh_vcpu_run *run = vcpu->vcpu_run;
+	struct gh_vcpu_run exit = { .exit_reason = GH_VCPU_EXIT_STATUS };
 	struct gh_vm_exit_info info;
 	u32 status;
 
 	/* A VMM that kicks itself by a signal finds the kick, even if the call is restarted. */
-	if (READ_ONCE(run->immediate_exit))
+	if (READ_ONCE(vcpu->vcpu_run->immediate_exit))
 		return -EINTR;
 
 	if (gh_vm_end_status(vcpu->ghvm, &status, &info)) {
-		run->status.status = status;
-		run->status.exit_info = info;
-		run->exit_reason = GH_VCPU_EXIT_STATUS;
+		exit.status.status = status;
+		exit.status.exit_info = info;
+		gh_vcpu_tell(vcpu, &exit);
 		return 0;
 	}
 
@@ -78,13 +91,11 @@ static int gh_vcpu_check(struct gh_vcpu *vcpu)
 /* What user space left for the vCPU to read, little endian as the guest stored it */
 static u64 gh_vcpu_answer(struct gh_vcpu *vcpu)
 {
-	u8 data[sizeof(u64)] = { };
 	u64 value = 0;
 	int i;
 
-	memcpy(data, vcpu->vcpu_run->mmio.data, vcpu->reading);
 	for (i = vcpu->reading; i--;)
-		value = value << 8 | data[i];
+		value = value << 8 | READ_ONCE(vcpu->vcpu_run->mmio.data[i]);
 
 	return value;
 }
@@ -169,7 +180,7 @@ static int gh_vcpu_nonsense(struct gh_vcpu *vcpu, const struct gh_hypercall_vcpu
 
 static int gh_vcpu_mmio(struct gh_vcpu *vcpu, const struct gh_hypercall_vcpu_run_resp *resp)
 {
-	struct gh_vcpu_run *run = vcpu->vcpu_run;
+	struct gh_vcpu_run exit = { .exit_reason = GH_VCPU_EXIT_MMIO };
 	u64 addr = resp->state_data[0], len = resp->state_data[1], value = resp->state_data[2];
 	bool is_write = resp->state == GH_VCPU_ADDRSPACE_VMMIO_WRITE;
 	unsigned int i;
@@ -182,12 +193,12 @@ static int gh_vcpu_mmio(struct gh_vcpu *vcpu, const struct gh_hypercall_vcpu_run
 	if (is_write && gh_vm_mmio_write(vcpu->ghvm, addr, len, value))
 		return GH_VCPU_GO_ON;
 
-	run->mmio.phys_addr = addr;
-	run->mmio.len = len;
-	run->mmio.is_write = is_write;
-	for (i = 0; i < sizeof(run->mmio.data); i++)
-		run->mmio.data[i] = is_write ? value >> 8 * i : 0;
-	run->exit_reason = GH_VCPU_EXIT_MMIO;
+	exit.mmio.phys_addr = addr;
+	exit.mmio.len = len;
+	exit.mmio.is_write = is_write;
+	for (i = 0; i < sizeof(exit.mmio.data); i++)
+		exit.mmio.data[i] = is_write ? value >> 8 * i : 0;
+	gh_vcpu_tell(vcpu, &exit);
 
 	if (!is_write)
 		vcpu->reading = len;
