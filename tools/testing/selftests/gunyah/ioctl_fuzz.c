@@ -19,8 +19,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gunyah_lib.h"
@@ -29,14 +32,22 @@
 #define THREADS	4
 #define SLOTS	8
 #define POOL	(4 << 20)
+#define EVENTS	4
+/* A vCPU is left that often, whatever its guest does */
+#define RUN_NS	3000000
 
 #define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 static int gunyah;
 /* Descriptors of VMs, -1: none. Whoever takes one out closes it, nobody else. */
 static _Atomic int slots[SLOTS];
+/* The same of vCPUs */
+static _Atomic int vcpus[SLOTS];
+static int events[EVENTS];
+/* Calls that ran a vCPU, or told that its VM has ended */
+static atomic_uint runs;
 static pthread_t threads[THREADS];
-static unsigned long ops = 250;
+static unsigned long ops = 350;
 /* The same each time, unless asked for */
 static uint64_t seed = 1;
 
@@ -81,12 +92,27 @@ static int vm(void)
 	return slots[below(SLOTS)];
 }
 
-static void put(int fd)
+static int vcpu(void)
+{
+	return vcpus[below(SLOTS)];
+}
+
+static void put_in(_Atomic int *slots, int fd)
 {
 	int old = atomic_exchange(&slots[below(SLOTS)], fd);
 
 	if (old >= 0)
 		close(old);
+}
+
+static void put(int fd)
+{
+	put_in(slots, fd);
+}
+
+static void put_vcpu(int fd)
+{
+	put_in(vcpus, fd);
 }
 
 /*
@@ -161,20 +187,34 @@ static void set_region(void)
 	arena_unmap(p, size);
 }
 
+static const struct gh_bell bells[] = { { 0, 0, false }, { 1, 1, true }, { 2, 2, false } };
+
 /* A guest that would start, but for a number here and there */
 static void whole_guest(void)
 {
-	static const char *const payloads[] = { "hello", "spin", "abort", "reset", "flood" };
+	static const char *const payloads[] = {
+		"hello", "spin", "abort", "reset", "flood", "echo", "count", "wait", "reset2",
+	};
+	const char *payload = payloads[below(ARRAY_LEN(payloads))];
 	struct gh_mem image = { .fd = -1, .addr = arena_map(IMAGE_SIZE), .size = IMAGE_SIZE };
 	struct guest *g = malloc(sizeof(*g));
 	uint32_t flags = RWX | (one_in(4) ? 0 : GH_MEM_LENT);
-	int fd;
+	int fd, err;
 
 	if (!g || !image.addr)
 		goto out;
 	mmap(image.addr, image.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED,
 	     -1, 0);
-	if (!guest_alloc(g, payloads[below(ARRAY_LEN(payloads))], &image)) {
+	err = guest_alloc(g, payload, &image);
+	if (!err && one_in(2)) {
+		g->n_vcpus = 1 + below(3);
+		g->bells = bells;
+		g->n_bells = ARRAY_LEN(bells);
+		err = guest_load(g, payload);
+		g->page->addr = spoiled(ECHO_BASE);
+		g->page->size = spoiled(100);
+	}
+	if (!err) {
 		fd = gh_create_vm(gunyah);
 		gh_set_region(fd, GH_IMAGE_LABEL, spoiled(flags), spoiled(GH_GUEST_BASE),
 			      spoiled(image.size), image.addr);
@@ -184,6 +224,8 @@ static void whole_guest(void)
 			      g->page_mem.addr);
 		gh_set_dtb(fd, spoiled(GH_GUEST_BASE + g->dtb_offset), spoiled(g->dtb_space));
 		put(fd);
+		if (g->n_vcpus && !one_in(4))
+			put_vcpu(gh_add_vcpu(fd, below(g->n_vcpus)));
 		if (one_in(2))
 			gh_start(fd);
 	}
@@ -195,11 +237,102 @@ out:
 	free(g);
 }
 
+/* Few numbers, so that what is removed, or added twice, is there */
+static void change_functions(void)
+{
+	static const uint32_t sizes[] = { 0, 4, 16, 32, 5, GH_FN_MAX_ARG_SIZE };
+	struct gh_fn_ioeventfd_arg ioeventfd = {
+		.addr = spoiled(ECHO_BASE + 8 * below(2)), .len = spoiled(1 << below(4)),
+		.flags = spoiled(below(2)), .datamatch = spoiled(below(2)),
+		.fd = spoiled(events[below(EVENTS)]), .padding = rnd(),
+	};
+	struct gh_fn_irqfd_arg irqfd = {
+		.label = spoiled(below(4)), .flags = spoiled(below(2)),
+		.fd = spoiled(events[below(EVENTS)]), .padding = rnd(),
+	};
+	unsigned long cmd = one_in(3) ? GH_VM_REMOVE_FUNCTION : GH_VM_ADD_FUNCTION;
+	uint8_t arg[GH_FN_MAX_ARG_SIZE] = { };
+	int fd;
+
+	switch (below(8)) {
+	case 0:
+	case 1:
+		if (cmd == GH_VM_ADD_FUNCTION)
+			put_vcpu(gh_add_vcpu(vm(), spoiled(below(3))));
+		else
+			remove_vcpu(vm(), spoiled(below(3)));
+		break;
+	case 2:
+	case 3:
+		function(vm(), cmd, GH_FN_IRQFD, &irqfd, sizeof(irqfd));
+		break;
+	case 4:
+	case 5:
+		function(vm(), cmd, GH_FN_IOEVENTFD, &ioeventfd, sizeof(ioeventfd));
+		break;
+	case 6:
+		fd = function(vm(), cmd, spoiled(below(5)), one_in(4) ? NULL : arg,
+			      spoiled(sizes[below(ARRAY_LEN(sizes))]));
+		/* All but vCPUs give 0 */
+		if (fd > 0)
+			put_vcpu(fd);
+		break;
+	case 7:
+		if (one_in(2) && eventfd_write(events[below(EVENTS)], spoiled(1)))
+			eventfd_read(events[below(EVENTS)], &(eventfd_t){ 0 });
+		break;
+	}
+}
+
+/* Signals all the while: one alone could come before the call */
+static void run(void)
+{
+	struct itimerspec when = { { 0, RUN_NS }, { 0, RUN_NS } };
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
+	int i, fd = vcpu();
+	timer_t timer;
+
+	event._sigev_un._tid = syscall(SYS_gettid);
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer))
+		return;
+	timer_settime(timer, 0, &when, NULL);
+	for (i = below(20); i >= 0; i--) {
+		if (!ioctl(fd, GH_VCPU_RUN))
+			runs++;
+		else if (errno != EINTR)
+			break;
+	}
+	timer_delete(timer);
+}
+
+static void use_page(void)
+{
+	int fd = vcpu();
+	uint8_t *p;
+	size_t i;
+
+	ioctl(fd, spoiled(GH_VCPU_MMAP_SIZE), NULL);
+	p = mmap(NULL, spoiled(page_size()), PROT_READ | PROT_WRITE,
+		 one_in(4) ? MAP_PRIVATE : MAP_SHARED, fd, one_in(4) ? spoiled(0) : 0);
+	if (p == MAP_FAILED)
+		return;
+	for (i = 0; i < sizeof(struct gh_vcpu_run); i++)
+		p[i] = one_in(2) ? rnd() : 0;
+	if (one_in(2))
+		p[0] = 0;
+	if (one_in(4))
+		madvise(p, page_size(), MADV_DONTNEED);
+	if (one_in(2))
+		run();
+	munmap(p, page_size());
+}
+
 static void any_ioctl(void)
 {
 	static const unsigned long cmds[] = {
 		GH_CREATE_VM, GH_VM_SET_USER_MEM_REGION, GH_VM_SET_DTB_CONFIG, GH_VM_START,
-		GH_VM_GET_EXIT_INFO,
+		GH_VM_GET_EXIT_INFO, GH_VM_ADD_FUNCTION, GH_VM_REMOVE_FUNCTION,
+		GH_VM_ANDROID_LEND_USER_MEM, GH_VCPU_MMAP_SIZE,
 	};
 	unsigned long cmd = cmds[below(ARRAY_LEN(cmds))];
 	/* Room for any argument behind the last place where one begins */
@@ -216,6 +349,8 @@ static void any_ioctl(void)
 	/* Nothing else returns a number that is not 0 */
 	if (fd > 0 && (cmd & 0xffff) == (GH_CREATE_VM & 0xffff))
 		put(fd);
+	if (fd > 0 && (cmd & 0xffff) == (GH_VM_ADD_FUNCTION & 0xffff))
+		put_vcpu(fd);
 }
 
 static void look(void)
@@ -243,7 +378,7 @@ static void look(void)
 
 static void misuse(void)
 {
-	int fd = one_in(2) ? gunyah : vm();
+	int fd = one_in(3) ? gunyah : one_in(2) ? vcpu() : vm();
 	char byte = 0;
 	void *p;
 
@@ -272,7 +407,7 @@ static void misuse(void)
 
 static void step(void)
 {
-	switch (below(16)) {
+	switch (below(22)) {
 	case 0:
 		put(gh_create_vm(gunyah));
 		break;
@@ -308,6 +443,20 @@ static void step(void)
 		break;
 	case 15:
 		misuse();
+		break;
+	case 16:
+	case 17:
+	case 18:
+		change_functions();
+		break;
+	case 19:
+		run();
+		break;
+	case 20:
+		use_page();
+		break;
+	case 21:
+		put_vcpu(one_in(4) ? -1 : fcntl(vcpu(), F_DUPFD_CLOEXEC, 0));
 		break;
 	}
 }
@@ -364,7 +513,9 @@ int main(int argc, char **argv)
 		       (unsigned long long)seed, ops, THREADS);
 
 	for (i = 0; i < SLOTS; i++)
-		slots[i] = -1;
+		slots[i] = vcpus[i] = -1;
+	for (i = 0; i < EVENTS; i++)
+		events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	sigaction(SIGUSR1, &action, NULL);
 	resources_read(&before);
 	locked = read_value("/proc/self/status", "VmLck");
@@ -381,8 +532,11 @@ int main(int argc, char **argv)
 	for (i = 0; i < SLOTS; i++) {
 		if (slots[i] >= 0)
 			close(slots[i]);
+		if (vcpus[i] >= 0)
+			close(vcpus[i]);
 	}
 
+	ksft_print_msg("%u exits of vCPUs\n", runs);
 	missing = resources_missing(&before);
 	if (missing)
 		ksft_print_msg("not given back: %s\n", missing);

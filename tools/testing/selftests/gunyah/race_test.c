@@ -5,20 +5,24 @@
  * hangs, and that all is back, is not.
  */
 #include <pthread.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 
 #include "gunyah_test.h"
 
 #define THREADS		8
 #define ROUNDS		25
+#define FN_ROUNDS	10
 
 struct race {
 	int vm;
 	int dev;
 	uint8_t *memory;
+	int event;
 	struct guest *g;
 	pthread_barrier_t begin;
 	volatile bool stop;
+	bool worked;			/* the guest has got somewhere */
 	unsigned int calls;
 	unsigned int odd;		/* answers that it may not give */
 	int odd_answer;
@@ -221,6 +225,122 @@ GUNYAH_TEST(one_vm)
 	}
 	end_storm(storm);
 	gh_mem_free(&more);
+	EXPECT_ALL_BACK(&self->before, "after the races");
+}
+
+/* Runs a vCPU, which another thread may take away meanwhile, and does that to others */
+static void *run_vcpus(void *arg)
+{
+	struct race *r = arg;
+	int i, fd;
+
+	pthread_barrier_wait(&r->begin);
+	while (!r->stop) {
+		fd = gh_add_vcpu(r->vm, 0);
+		CHECK(r, "add a vCPU", fd < 0 ? fd : 0, 0, -EEXIST, CLOSED);
+		for (i = 0; fd >= 0 && i < 20; i++)
+			CHECK(r, "run", ioctl(fd, GH_VCPU_RUN) ? -errno : 0, 0, -ENODEV, -EINTR);
+		CHECK(r, "remove a vCPU", remove_vcpu(r->vm, 0), 0, -ENOENT, CLOSED);
+		if (fd >= 0)
+			close(fd);
+	}
+	return NULL;
+}
+
+static void *change_irqfds(void *arg)
+{
+	struct race *r = arg;
+
+	pthread_barrier_wait(&r->begin);
+	while (!r->stop) {
+		CHECK(r, "add an irqfd", gh_add_irqfd(r->vm, r->event, 1, GH_IRQFD_FLAGS_LEVEL),
+		      0, CLOSED);
+		CHECK(r, "write", eventfd_write(r->event, 1) ? -errno : 0, 0, -EAGAIN);
+		CHECK(r, "remove an irqfd", remove_irqfd(r->vm, 0, 1), 0, -ENOENT, CLOSED);
+	}
+	return NULL;
+}
+
+static void *change_ioeventfds(void *arg)
+{
+	struct race *r = arg;
+
+	pthread_barrier_wait(&r->begin);
+	while (!r->stop) {
+		CHECK(r, "add an ioeventfd",
+		      gh_add_ioeventfd(r->vm, r->event, ECHO_BASE + 8, 0, 0, 0), 0, -EEXIST,
+		      CLOSED);
+		sched_yield();
+		CHECK(r, "remove an ioeventfd",
+		      remove_ioeventfd(r->vm, 0, ECHO_BASE + 8, 0, 0), 0, -ENOENT, CLOSED);
+	}
+	return NULL;
+}
+
+static void *write_events(void *arg)
+{
+	struct race *r = arg;
+
+	pthread_barrier_wait(&r->begin);
+	while (!r->stop)
+		CHECK(r, "write", eventfd_write(r->event, 1) ? -errno : 0, 0, -EAGAIN);
+	return NULL;
+}
+
+/* When the guest has got somewhere, which takes a vCPU that somebody runs now and then */
+static void *close_after_work(void *arg)
+{
+	struct race *r = arg;
+
+	pthread_barrier_wait(&r->begin);
+	r->worked = !guest_wait_count(r->g, 10);
+	close(r->vm);
+	r->stop = true;
+	return NULL;
+}
+
+/* Functions come and go and are used while the VM starts, runs and is closed */
+GUNYAH_TEST(functions)
+{
+	static void *(*const threads[2][THREADS])(void *) = {
+		{ run_vcpus, run_vcpus, change_irqfds, change_irqfds, change_ioeventfds,
+		  write_events, start, close_some_time },
+		{ run_vcpus, run_vcpus, change_irqfds, change_irqfds, change_ioeventfds,
+		  write_events, start, close_after_work },
+	};
+	static const struct gh_bell bell = { .label = 1, .spi = 1, .level = true };
+	struct guest *g = &self->guest;
+	struct race r = { .dev = self->dev, .g = g };
+	struct echo echo;
+	int round, err;
+	pid_t storm;
+
+	r.event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ASSERT_LE(0, r.event);
+	storm = begin_storm();
+	ASSERT_LT(0, storm);
+	for (round = 0; round < FN_ROUNDS; round++) {
+		ASSERT_EQ(0, guest_alloc_vcpus(g, "echo", 1, &bell, 1));
+		echo_init(g, &echo, ~0ULL, 0);
+		/* Of which the threads add as many as they like */
+		g->n_vcpus = 0;
+		err = guest_setup(g, self->dev, 0);
+		EXPECT_EQ(0, err);
+		if (err)
+			break;
+		r.vm = g->vm;
+		g->has_vm = false;
+		g->text_len = 20 * round * round;
+		r.worked = true;
+		run_threads(_metadata, &r, threads[round & 1]);
+		EXPECT_TRUE(r.worked);
+		EXPECT_EQ(0, r.odd) {
+			TH_LOG("round %d: %s gives %d", round, r.odd_call, r.odd_answer);
+		}
+		guest_free(g);
+	}
+	end_storm(storm);
+	close(r.event);
 	EXPECT_ALL_BACK(&self->before, "after the races");
 }
 
