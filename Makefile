@@ -70,6 +70,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: make check              all tests; the last line tells how many passed
 #: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
+#: make docs               the documentation as HTML, compared with the code
 #: make coverage           what of the drivers do all tests run? build/coverage/index.html
 #: make mutate             put faults into the drivers: do the unit tests notice each?
 #: make apply KDIR=DIR     put the overlay into the kernel tree DIR
@@ -226,7 +227,7 @@ boot: image
 		--log $(log)/boot-$(LAB).log
 
 # The cheap ones first. What boots the host needs its image.
-suites	:= lab model vmm fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
+suites	:= lab docs model vmm fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
 	cpus1:image cpus4:image bench:image image-linux:image linux:image-linux
 san-suites := image $(if $(filter 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
 	$(if $(filter kasan,$(SAN)),smp:image)
@@ -245,7 +246,7 @@ suite-lab: apply
 	@$(lab)/test_judge.py
 	@$(lab)/test_overlay.py $(tree)
 	@$(lab)/mutate.py --check
-	@$(lab)/test_docs.py
+	@$(lab)/test_docs.py $(tree)
 
 suite-image suite-image-linux: suite-%:
 	@$(MAKE) -s $* >&2 && echo 'ok 1 - built' && echo 1..1
@@ -253,6 +254,15 @@ suite-image suite-image-linux: suite-%:
 # As built-in, and without a warning
 suite-builtin: apply
 	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/builtin.sh $(tree) $(out)-builtin $(kvars)
+
+.PHONY: docs
+docs: deps
+	@$(lab)/check.py docs
+	@echo "the pages: $(build:$(CURDIR)/%=%)/docs/html/virt/gunyah/index.html"
+
+# Warnings are errors; the kernel tree is only read
+suite-docs: apply
+	@$(lab)/docs.py $(tree) $(build)/docs $(kvars)
 
 suite-model: apply
 	@$(submake) -s -C $(lab)/model O=$(build)/model LIBFDT=$(libfdt) check

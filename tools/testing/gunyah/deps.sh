@@ -5,7 +5,7 @@
 # privilege to install it says what to do and fails.
 set -e
 
-need="make gcc libc6-dev bc bison flex perl python3 xz-utils device-tree-compiler
+need="make gcc libc6-dev bc bison flex perl python3 python3-sphinx xz-utils device-tree-compiler
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
 	gcc-arm-linux-gnueabihf libc6-dev-armhf-cross clang libclang-rt-dev gcovr"
 # Saves time, is installed when something is installed anyway
