@@ -243,7 +243,8 @@ gh_hypercall_vcpu_run(u64 capid, u64 resume_data, struct gh_hypercall_vcpu_run_r
 {
 	return GH_ERROR_UNIMPLEMENTED;
 }
-#endif
+
+#endif /* CONFIG_GUNYAH_HYPERCALL */
 
 /*
  * Message queues

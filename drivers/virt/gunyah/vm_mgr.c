@@ -71,8 +71,9 @@ static void gh_vm_free(struct kref *kref)
 	list_del(&ghvm->node);
 	mutex_unlock(&mgr->lock);
 
-	WARN_ON_ONCE(!list_empty(&ghvm->regions) || !list_empty(&ghvm->functions) ||
-		     !list_empty(&ghvm->resources));
+	WARN_ON_ONCE(!list_empty(&ghvm->regions));
+	WARN_ON_ONCE(!list_empty(&ghvm->functions));
+	WARN_ON_ONCE(!list_empty(&ghvm->resources));
 	mmdrop(ghvm->mm);
 	gh_vm_mgr_put(mgr);
 	kfree(ghvm);
