@@ -60,7 +60,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 .PHONY: help demo demo-linux bench-exits check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm \
-	selftests image image-linux boot clean
+	selftests image image-linux boot clean series series-check
 .DEFAULT_GOAL := help
 
 #: make demo               boot a host, run a lent and a shared guest in it
@@ -73,6 +73,9 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: make docs               the documentation as HTML, compared with the code
 #: make coverage           what of the drivers do all tests run? build/coverage/index.html
 #: make mutate             put faults into the drivers: do the unit tests notice each?
+#: make series             the overlay as patches to send: out/series/; with KDIR=DIR,
+#:                         a git tree, for that
+#: make series-check       apply, check and build these patch by patch
 #: make apply KDIR=DIR     put the overlay into the kernel tree DIR
 #: make unapply KDIR=DIR   take it out again
 #: make deps               install the Debian packages that all this needs
@@ -120,6 +123,15 @@ $(build)/linux-%/.lab-unpacked: | deps
 
 apply: deps $(unpacked)
 	@$(lab)/overlay.py apply $(tree) >&2
+
+series: deps $(unpacked)
+	@$(lab)/series/series.py export out/series --tree $(tree)
+
+series-check: deps
+	@$(lab)/check.py series
+
+suite-series: deps $(unpacked)
+	@$(lab)/series/check.py --work $(build)/series $(tree) out/series $(kvars)
 
 unapply:
 	@$(lab)/overlay.py unapply $(tree)
@@ -359,4 +371,4 @@ suite-coverage:
 	@$(lab)/coverage.py $(out) $(cov)/counters $(cov)/report Documentation/virt/gunyah/testing.rst
 
 clean:
-	rm -rf $(build)
+	rm -rf $(build) out

@@ -8,6 +8,7 @@ failed. All suites are run, whatever comes out; the last line is "N passed, N fa
 N skipped".
 """
 
+import json
 import os
 import resource
 import signal
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 
+import overlay
 import tap
 
 SECONDS = 1800
@@ -66,7 +68,16 @@ def run_suite(name):
     return reader
 
 
+def record(name, digest, counts):
+    """Keep the result for the cover letter of the series."""
+    os.makedirs("build/results", exist_ok=True)
+    with open("build/results/%s.json" % name.replace("/", "-"), "w", encoding="utf-8") as file:
+        json.dump({"suite": name, "overlay": digest, "passed": counts[0], "failed": counts[1],
+                   "skipped": counts[2]}, file)
+
+
 def main():
+    digest = overlay.overlay_digest(".")
     total = {tap.PASSED: 0, tap.FAILED: 0, tap.SKIPPED: 0}
     failed = set()
     for suite in sys.argv[1:]:
@@ -80,6 +91,7 @@ def main():
         counts = [reader.count(outcome) for outcome in total]
         for outcome, count in zip(total, counts):
             total[outcome] += count
+        record(name, digest, counts)
         if reader.count(tap.FAILED):
             failed.add(name)
         for outcome, test, comments in reader.results:

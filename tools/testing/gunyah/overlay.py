@@ -24,6 +24,8 @@ PARTS = ("Documentation", "drivers", "include", "tools")
 # Build products and editors' leavings
 SKIP = ("build", "*.o", "*.a", "*.d", "*.ko", "*.mod", "*.mod.c", "*.order", "*.symvers", "*.cmd",
         "*.pyc", "__pycache__", "*~", "*.swp", "*.orig", "*.rej")
+# About the overlay, and of no use in a tree that has it
+APART = ("tools/testing/gunyah/series",)
 
 
 class OverlayError(Exception):
@@ -105,10 +107,19 @@ def overlay_files(root):
     found = []
     for part in PARTS:
         for folder, folders, names in os.walk(os.path.join(root, part)):
-            folders[:] = [f for f in folders if not any(fnmatch.fnmatch(f, s) for s in SKIP)]
+            folders[:] = [f for f in folders if not any(fnmatch.fnmatch(f, s) for s in SKIP) and
+                          os.path.relpath(os.path.join(folder, f), root) not in APART]
             found += [os.path.relpath(os.path.join(folder, n), root) for n in names
                       if not any(fnmatch.fnmatch(n, s) for s in SKIP)]
     return sorted(found)
+
+
+def overlay_digest(root):
+    """Return what tells one state of the overlay from another."""
+    state = hashlib.sha256()
+    for name in overlay_files(root) + ["Kconfig.snippet", "MAINTAINERS"]:
+        state.update(("%s %s\n" % (name, digest(read(os.path.join(root, name))))).encode())
+    return state.hexdigest()
 
 
 class Tree:
