@@ -47,8 +47,9 @@ u32 *gh_rm_call_timeout_ms(struct gh_rm *rm);
 /**
  * enum gh_rm_stat - What a resource manager client counts
  * @GH_RM_STAT_CALLS: requests sent
+ * @GH_RM_STAT_REPLIES: replies to them, in time and well-formed, whatever they say
  * @GH_RM_STAT_TIMEOUTS: requests that got no reply before the deadline
- * @GH_RM_STAT_LATE_REPLIES: replies to those, received in the end
+ * @GH_RM_STAT_LATE_REPLIES: replies to such requests, received in the end
  * @GH_RM_STAT_UNEXPECTED: replies to nothing that was asked
  * @GH_RM_STAT_BAD_PACKETS: packets and messages dropped because they made no sense
  * @GH_RM_STAT_NOTIFICATIONS: notifications received
@@ -59,6 +60,7 @@ u32 *gh_rm_call_timeout_ms(struct gh_rm *rm);
  */
 enum gh_rm_stat {
 	GH_RM_STAT_CALLS,
+	GH_RM_STAT_REPLIES,
 	GH_RM_STAT_TIMEOUTS,
 	GH_RM_STAT_LATE_REPLIES,
 	GH_RM_STAT_UNEXPECTED,
@@ -94,6 +96,30 @@ enum gh_rm_vm_status {
 	GH_RM_VM_STATUS_RESETTING	= 10,
 	GH_RM_VM_STATUS_RESET		= 11,
 };
+
+/* A number of the resource manager's, and its name */
+struct gh_rm_name {
+	u32 value;
+	const char *name;
+};
+
+#define GH_RM_NAME_TABLE(table, ...)						\
+	static const struct gh_rm_name table[] = { __VA_ARGS__ }
+
+/* The names of the states: for GH_RM_NAME_TABLE, or what else is to be made of them */
+#define GH_RM_VM_STATUS_NAMES(apply, to)				\
+	apply(to,							\
+	      { GH_RM_VM_STATUS_NO_STATE, "NO_STATE" },			\
+	      { GH_RM_VM_STATUS_INIT, "INIT" },				\
+	      { GH_RM_VM_STATUS_READY, "READY" },			\
+	      { GH_RM_VM_STATUS_RUNNING, "RUNNING" },			\
+	      { GH_RM_VM_STATUS_PAUSED, "PAUSED" },			\
+	      { GH_RM_VM_STATUS_LOAD, "LOAD" },				\
+	      { GH_RM_VM_STATUS_AUTH, "AUTH" },				\
+	      { GH_RM_VM_STATUS_INIT_FAILED, "INIT_FAILED" },		\
+	      { GH_RM_VM_STATUS_EXITED, "EXITED" },			\
+	      { GH_RM_VM_STATUS_RESETTING, "RESETTING" },		\
+	      { GH_RM_VM_STATUS_RESET, "RESET" })
 
 /**
  * struct gh_rm_listener - Receives the notifications about one VM

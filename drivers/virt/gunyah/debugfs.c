@@ -14,6 +14,7 @@ static struct dentry *gh_debugfs_dir;
 
 static const char * const gh_stat_names[GH_RM_NR_STATS] = {
 	[GH_RM_STAT_CALLS]		= "calls",
+	[GH_RM_STAT_REPLIES]		= "replies",
 	[GH_RM_STAT_TIMEOUTS]		= "timeouts",
 	[GH_RM_STAT_LATE_REPLIES]	= "late_replies",
 	[GH_RM_STAT_UNEXPECTED]		= "unexpected_replies",
@@ -52,8 +53,9 @@ static int vms_show(struct seq_file *m, void *unused)
 
 	mutex_lock(&mgr->lock);
 	list_for_each_entry(ghvm, &mgr->vms, node)
-		seq_printf(m, "%u %s\n", READ_ONCE(ghvm->vmid),
-			   gh_vm_state_name(gh_vm_state(ghvm)));
+		seq_printf(m, "%u %s %s\n", READ_ONCE(ghvm->vmid),
+			   gh_vm_state_name(gh_vm_state(ghvm)),
+			   gh_vm_rm_status_name(READ_ONCE(ghvm->rm_status)));
 	mutex_unlock(&mgr->lock);
 
 	return 0;

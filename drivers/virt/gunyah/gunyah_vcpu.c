@@ -38,6 +38,7 @@
 #include <linux/slab.h>
 #include <linux/vtime.h>
 #include <linux/wait.h>
+#include <trace/events/gunyah.h>
 
 #include "gunyah_vcpu.h"
 
@@ -100,11 +101,9 @@ static u64 gh_vcpu_answer(struct gh_vcpu *vcpu)
 	return value;
 }
 
-static enum gh_error gh_vcpu_hypercall(struct gh_vcpu *vcpu,
+static enum gh_error gh_vcpu_hypercall(struct gh_vcpu *vcpu, u64 resume_data,
 				       struct gh_hypercall_vcpu_run_resp *resp)
 {
-	u64 resume_data = vcpu->reading ? gh_vcpu_answer(vcpu) : 0;
-
 #if IS_ENABLED(CONFIG_GUNYAH_KUNIT_TEST)
 	if (vcpu->hypercall)
 		return vcpu->hypercall(vcpu, resume_data, resp);
@@ -129,6 +128,7 @@ static void gh_vcpu_take_interrupts(void)
 static enum gh_error gh_vcpu_enter(struct gh_vcpu *vcpu, struct gh_hypercall_vcpu_run_resp *resp)
 {
 	enum gh_error gh_error;
+	u64 resume_data;
 
 	/*
 	 * Pairs with the hypervisor, which makes the vCPU runnable and then raises the
@@ -143,7 +143,10 @@ static enum gh_error gh_vcpu_enter(struct gh_vcpu *vcpu, struct gh_hypercall_vcp
 	}
 
 	vtime_account_guest_enter();
-	gh_error = gh_vcpu_hypercall(vcpu, resp);
+	resume_data = vcpu->reading ? gh_vcpu_answer(vcpu) : 0;
+	trace_gh_vcpu_run(vcpu->ghvm, vcpu->ticket.label, resume_data);
+	gh_error = gh_vcpu_hypercall(vcpu, resume_data, resp);
+	trace_gh_vcpu_exit(vcpu->ghvm, vcpu->ticket.label, gh_error, resp);
 	/* The interrupt that ended it is still the guest's time, which a tick is charged to. */
 	gh_vcpu_take_interrupts();
 	vtime_account_guest_exit();

@@ -45,6 +45,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
+#include <trace/events/gunyah.h>
 #include <asm/byteorder.h>
 
 #include "rsc_mgr.h"
@@ -248,6 +249,7 @@ static bool gh_rm_late_reply(struct gh_rm *rm, const struct gh_rm_msg *msg)
 		list_del(&late->list);
 		rm->n_late--;
 		gh_rm_count(rm, GH_RM_STAT_LATE_REPLIES);
+		trace_gh_rm_reply(msg->id, msg->seq, msg->len, late->rm_error, true);
 		queue_work(rm->late_wq, &late->work);
 		return true;
 	}
@@ -287,6 +289,7 @@ static void gh_rm_reply(struct gh_rm *rm, const struct gh_rm_msg *msg)
 	if (!pending || pending->seq != msg->seq || pending->call->id != msg->id) {
 		if (!gh_rm_late_reply(rm, msg)) {
 			gh_rm_count(rm, GH_RM_STAT_UNEXPECTED);
+			trace_gh_rm_bad_message(msg->id, msg->seq, msg->len, GH_RM_BAD_UNEXPECTED);
 			dev_dbg(rm->dev, "reply to nothing: message %#x sequence %u\n", msg->id,
 				msg->seq);
 		}
@@ -318,8 +321,13 @@ static void gh_rm_reply(struct gh_rm *rm, const struct gh_rm_msg *msg)
 	call->resp_len = resp_len;
 	pending->ret = 0;
 out:
-	if (pending->ret == -EPROTO)
+	if (pending->ret == -EPROTO) {
 		gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
+		trace_gh_rm_bad_message(msg->id, msg->seq, msg->len, GH_RM_BAD_REPLY);
+	} else {
+		gh_rm_count(rm, GH_RM_STAT_REPLIES);
+		trace_gh_rm_reply(msg->id, msg->seq, msg->len, call->rm_error, false);
+	}
 	complete(&pending->done);
 }
 
@@ -436,6 +444,7 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 
 	gh_rm_count(rm, GH_RM_STAT_CALLS);
 	msg.seq = pending.seq;
+	trace_gh_rm_request(msg.id, msg.seq, msg.len);
 	ret = gh_rm_send(rm, &msg, &pending, deadline);
 	if (!ret)
 		wait_for_completion_timeout(&pending.done, max_t(long, deadline - jiffies, 1));
@@ -488,6 +497,7 @@ static void gh_rm_notification(struct gh_rm *rm, const struct gh_rm_msg *msg)
 	lockdep_assert_held(&rm->rx_lock);
 
 	gh_rm_count(rm, GH_RM_STAT_NOTIFICATIONS);
+	trace_gh_rm_notification(msg->id, msg->payload, msg->len);
 
 	/*
 	 * Whoever waits for what this says asks RM when the deadline has come,
@@ -608,6 +618,13 @@ void gh_rm_flush_notifications(struct gh_rm *rm)
  * Transport
  */
 
+static void gh_rm_drop(struct gh_rm *rm, u32 id, u16 seq, size_t len, enum gh_rm_bad why)
+{
+	gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
+	trace_gh_rm_bad_message(id, seq, len, why);
+	dev_dbg(rm->dev, "message %#x of %zu bytes dropped\n", id, len);
+}
+
 /**
  * gh_rm_transport_received() - A packet came in
  * @rm: the resource manager
@@ -633,12 +650,13 @@ void gh_rm_transport_received(struct gh_rm *rm, const void *packet, size_t len)
 			gh_rm_notification(rm, &msg);
 		else
 			/* RM has no requests for us. */
-			gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
+			gh_rm_drop(rm, msg.id, msg.seq, msg.len, GH_RM_BAD_TYPE);
 		break;
 	case GH_RM_RX_BAD_PACKET:
+		gh_rm_drop(rm, 0, 0, len, GH_RM_BAD_PACKET);
+		break;
 	case GH_RM_RX_STRAY:
-		gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
-		dev_dbg(rm->dev, "packet of %zu bytes dropped\n", len);
+		gh_rm_drop(rm, 0, 0, len, GH_RM_BAD_STRAY);
 		break;
 	}
 	spin_unlock_irqrestore(&rm->rx_lock, flags);

@@ -8,6 +8,26 @@
 
 /* What is shared between the call engine and the typed calls that are made with it. */
 
+/* Messages of the resource manager's public interface that we send or understand */
+#define GH_RM_RPC_MEM_LEND		0x51000012
+#define GH_RM_RPC_MEM_SHARE		0x51000013
+#define GH_RM_RPC_MEM_RECLAIM		0x51000015
+#define GH_RM_RPC_MEM_APPEND		0x51000018
+#define GH_RM_RPC_VM_ALLOC_VMID		0x56000001
+#define GH_RM_RPC_VM_DEALLOC_VMID	0x56000002
+#define GH_RM_RPC_VM_START		0x56000004
+#define GH_RM_RPC_VM_STOP		0x56000005
+#define GH_RM_RPC_VM_RESET		0x56000006
+#define GH_RM_RPC_VM_CONFIG_IMAGE	0x56000009
+#define GH_RM_RPC_VM_INIT		0x5600000b
+#define GH_RM_RPC_VM_GET_STATE		0x56000017
+#define GH_RM_RPC_VM_GET_HYP_RESOURCES	0x56000020
+#define GH_RM_RPC_VM_GET_VMID		0x56000024
+
+#define GH_RM_NOTIF_MEM_RELEASED	0x51100012	/* known by name only */
+#define GH_RM_NOTIF_VM_EXITED		0x56100001
+#define GH_RM_NOTIF_VM_STATUS		0x56100008
+
 /* Error codes of the resource manager, in a reply's first word */
 #define GH_RM_ERROR_OK			0
 #define GH_RM_ERROR_NOMEM		1
@@ -30,7 +50,49 @@
 #define GH_RM_ERROR_IN_USE		18
 #define GH_RM_ERROR_IRQ_NOT_MAPPED	19
 #define GH_RM_ERROR_VM_STATE		20
-#define GH_RM_ERROR_UNIMPLEMENTED	U32_MAX
+#define GH_RM_ERROR_UNIMPLEMENTED	0xffffffff
+
+/* Their names: for GH_RM_NAME_TABLE, or what else is to be made of them */
+#define GH_RM_ERROR_NAMES(apply, to)					\
+	apply(to,							\
+	      { GH_RM_ERROR_OK, "OK" },					\
+	      { GH_RM_ERROR_NOMEM, "NOMEM" },				\
+	      { GH_RM_ERROR_NORESOURCE, "NORESOURCE" },			\
+	      { GH_RM_ERROR_DENIED, "DENIED" },				\
+	      { GH_RM_ERROR_INVALID, "MSG_INVALID" },			\
+	      { GH_RM_ERROR_BUSY, "BUSY" },				\
+	      { GH_RM_ERROR_ARGUMENT_INVALID, "ARGUMENT_INVALID" },	\
+	      { GH_RM_ERROR_HANDLE_INVALID, "HANDLE_INVALID" },		\
+	      { GH_RM_ERROR_VALIDATE_FAILED, "VALIDATE_FAILED" },	\
+	      { GH_RM_ERROR_MAP_FAILED, "MAP_FAILED" },			\
+	      { GH_RM_ERROR_MEM_INVALID, "MEM_INVALID" },		\
+	      { GH_RM_ERROR_MEM_INUSE, "MEM_INUSE" },			\
+	      { GH_RM_ERROR_MEM_RELEASED, "MEM_RELEASED" },		\
+	      { GH_RM_ERROR_VMID_INVALID, "VMID_INVALID" },		\
+	      { GH_RM_ERROR_LOOKUP_FAILED, "LOOKUP_FAILED" },		\
+	      { GH_RM_ERROR_IRQ_INVALID, "IRQ_INVALID" },		\
+	      { GH_RM_ERROR_IRQ_INUSE, "IRQ_INUSE" },			\
+	      { GH_RM_ERROR_IRQ_RELEASED, "IRQ_RELEASED" },		\
+	      { GH_RM_ERROR_IN_USE, "IN_USE" },				\
+	      { GH_RM_ERROR_IRQ_NOT_MAPPED, "IRQ_NOT_MAPPED" },		\
+	      { GH_RM_ERROR_VM_STATE, "VM_STATE" },			\
+	      { GH_RM_ERROR_UNIMPLEMENTED, "UNIMPLEMENTED" })
+
+/**
+ * enum gh_rm_bad - What is wrong with something that was received, for tracing
+ * @GH_RM_BAD_PACKET: header or length of a packet
+ * @GH_RM_BAD_STRAY: a packet that continues no message
+ * @GH_RM_BAD_TYPE: a request: the resource manager has none for us
+ * @GH_RM_BAD_UNEXPECTED: a reply to nothing that was asked
+ * @GH_RM_BAD_REPLY: a reply that makes no sense
+ */
+enum gh_rm_bad {
+	GH_RM_BAD_PACKET,
+	GH_RM_BAD_STRAY,
+	GH_RM_BAD_TYPE,
+	GH_RM_BAD_UNEXPECTED,
+	GH_RM_BAD_REPLY,
+};
 
 /* Longest payload of a late reply that anybody is interested in, in bytes */
 #define GH_RM_LATE_RESP_SIZE		8

@@ -18,14 +18,10 @@
  */
 
 #include <linux/slab.h>
+#include <trace/events/gunyah.h>
 #include <asm/byteorder.h>
 
 #include "rsc_mgr.h"
-
-#define GH_RM_RPC_MEM_LEND	0x51000012
-#define GH_RM_RPC_MEM_SHARE	0x51000013
-#define GH_RM_RPC_MEM_RECLAIM	0x51000015
-#define GH_RM_RPC_MEM_APPEND	0x51000018
 
 #define GH_MEM_CREATE_FLAG_APPEND	BIT(1)
 #define GH_MEM_APPEND_FLAG_END		BIT(0)
@@ -136,6 +132,7 @@ static int gh_rm_mem_append(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel, s
 			return -EINVAL;
 
 		ret = gh_rm_call(rm, &call);
+		trace_gh_rm_mem_append(parcel, n, ret);
 		if (ret)
 			return ret;
 
@@ -251,7 +248,10 @@ out_free:
  */
 int gh_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 {
-	return gh_rm_mem_create(rm, GH_RM_RPC_MEM_LEND, parcel);
+	int ret = gh_rm_mem_create(rm, GH_RM_RPC_MEM_LEND, parcel);
+
+	trace_gh_rm_mem_lend(parcel, ret);
+	return ret;
 }
 
 /**
@@ -264,7 +264,10 @@ int gh_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
  */
 int gh_rm_mem_share(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 {
-	return gh_rm_mem_create(rm, GH_RM_RPC_MEM_SHARE, parcel);
+	int ret = gh_rm_mem_create(rm, GH_RM_RPC_MEM_SHARE, parcel);
+
+	trace_gh_rm_mem_share(parcel, ret);
+	return ret;
 }
 
 /**
@@ -299,6 +302,7 @@ int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 	if (ret && parcel->reclaim_asked && call.rm_error == GH_RM_ERROR_HANDLE_INVALID)
 		ret = 0;
 
+	trace_gh_rm_mem_reclaim(parcel, ret);
 	if (ret) {
 		if (gh_rm_outcome_unknown(ret))
 			parcel->reclaim_asked = true;

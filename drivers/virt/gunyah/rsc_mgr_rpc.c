@@ -11,24 +11,11 @@
 #include <linux/dev_printk.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
+#include <trace/events/gunyah.h>
 #include <asm/byteorder.h>
 
 #include "rsc_mgr.h"
 #include "rsc_mgr_msg.h"
-
-#define GH_RM_RPC_VM_ALLOC_VMID		0x56000001
-#define GH_RM_RPC_VM_DEALLOC_VMID	0x56000002
-#define GH_RM_RPC_VM_START		0x56000004
-#define GH_RM_RPC_VM_STOP		0x56000005
-#define GH_RM_RPC_VM_RESET		0x56000006
-#define GH_RM_RPC_VM_CONFIG_IMAGE	0x56000009
-#define GH_RM_RPC_VM_INIT		0x5600000b
-#define GH_RM_RPC_VM_GET_STATE		0x56000017
-#define GH_RM_RPC_VM_GET_HYP_RESOURCES	0x56000020
-#define GH_RM_RPC_VM_GET_VMID		0x56000024
-
-#define GH_RM_NOTIF_VM_EXITED		0x56100001
-#define GH_RM_NOTIF_VM_STATUS		0x56100008
 
 struct gh_rm_vm_req {
 	__le16 vmid;
@@ -101,33 +88,6 @@ struct gh_rm_vm_status_notif {
 	__le16 app_status;
 } __packed;
 
-static const struct {
-	const char *name;
-	int err;
-} gh_rm_errors[] = {
-	[GH_RM_ERROR_OK]		= { "OK", 0 },
-	[GH_RM_ERROR_NOMEM]		= { "NOMEM", -ENOMEM },
-	[GH_RM_ERROR_NORESOURCE]	= { "NORESOURCE", -ENODEV },
-	[GH_RM_ERROR_DENIED]		= { "DENIED", -EPERM },
-	[GH_RM_ERROR_INVALID]		= { "MSG_INVALID", -EINVAL },
-	[GH_RM_ERROR_BUSY]		= { "BUSY", -EBUSY },
-	[GH_RM_ERROR_ARGUMENT_INVALID]	= { "ARGUMENT_INVALID", -EINVAL },
-	[GH_RM_ERROR_HANDLE_INVALID]	= { "HANDLE_INVALID", -EINVAL },
-	[GH_RM_ERROR_VALIDATE_FAILED]	= { "VALIDATE_FAILED", -EINVAL },
-	[GH_RM_ERROR_MAP_FAILED]	= { "MAP_FAILED", -EINVAL },
-	[GH_RM_ERROR_MEM_INVALID]	= { "MEM_INVALID", -EINVAL },
-	[GH_RM_ERROR_MEM_INUSE]		= { "MEM_INUSE", -EINVAL },
-	[GH_RM_ERROR_MEM_RELEASED]	= { "MEM_RELEASED", -EINVAL },
-	[GH_RM_ERROR_VMID_INVALID]	= { "VMID_INVALID", -EINVAL },
-	[GH_RM_ERROR_LOOKUP_FAILED]	= { "LOOKUP_FAILED", -EINVAL },
-	[GH_RM_ERROR_IRQ_INVALID]	= { "IRQ_INVALID", -EINVAL },
-	[GH_RM_ERROR_IRQ_INUSE]		= { "IRQ_INUSE", -EINVAL },
-	[GH_RM_ERROR_IRQ_RELEASED]	= { "IRQ_RELEASED", -EINVAL },
-	[GH_RM_ERROR_IN_USE]		= { "IN_USE", -EBUSY },
-	[GH_RM_ERROR_IRQ_NOT_MAPPED]	= { "IRQ_NOT_MAPPED", -EINVAL },
-	[GH_RM_ERROR_VM_STATE]		= { "VM_STATE", -EBADFD },
-};
-
 /**
  * gh_rm_error_name() - The resource manager's name for an error
  * @rm_error: first word of a reply
@@ -136,10 +96,13 @@ static const struct {
  */
 const char *gh_rm_error_name(u32 rm_error)
 {
-	if (rm_error == GH_RM_ERROR_UNIMPLEMENTED)
-		return "UNIMPLEMENTED";
-	if (rm_error < ARRAY_SIZE(gh_rm_errors))
-		return gh_rm_errors[rm_error].name;
+	GH_RM_ERROR_NAMES(GH_RM_NAME_TABLE, names);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].value == rm_error)
+			return names[i].name;
+
 	return "unknown error";
 }
 
@@ -151,10 +114,34 @@ const char *gh_rm_error_name(u32 rm_error)
  */
 int gh_rm_error_remap(u32 rm_error)
 {
+	static const int errnos[] = {
+		[GH_RM_ERROR_OK]		= 0,
+		[GH_RM_ERROR_NOMEM]		= -ENOMEM,
+		[GH_RM_ERROR_NORESOURCE]	= -ENODEV,
+		[GH_RM_ERROR_DENIED]		= -EPERM,
+		[GH_RM_ERROR_INVALID]		= -EINVAL,
+		[GH_RM_ERROR_BUSY]		= -EBUSY,
+		[GH_RM_ERROR_ARGUMENT_INVALID]	= -EINVAL,
+		[GH_RM_ERROR_HANDLE_INVALID]	= -EINVAL,
+		[GH_RM_ERROR_VALIDATE_FAILED]	= -EINVAL,
+		[GH_RM_ERROR_MAP_FAILED]	= -EINVAL,
+		[GH_RM_ERROR_MEM_INVALID]	= -EINVAL,
+		[GH_RM_ERROR_MEM_INUSE]		= -EINVAL,
+		[GH_RM_ERROR_MEM_RELEASED]	= -EINVAL,
+		[GH_RM_ERROR_VMID_INVALID]	= -EINVAL,
+		[GH_RM_ERROR_LOOKUP_FAILED]	= -EINVAL,
+		[GH_RM_ERROR_IRQ_INVALID]	= -EINVAL,
+		[GH_RM_ERROR_IRQ_INUSE]		= -EINVAL,
+		[GH_RM_ERROR_IRQ_RELEASED]	= -EINVAL,
+		[GH_RM_ERROR_IN_USE]		= -EBUSY,
+		[GH_RM_ERROR_IRQ_NOT_MAPPED]	= -EINVAL,
+		[GH_RM_ERROR_VM_STATE]		= -EBADFD,
+	};
+
 	if (rm_error == GH_RM_ERROR_UNIMPLEMENTED)
 		return -EOPNOTSUPP;
-	if (rm_error < ARRAY_SIZE(gh_rm_errors))
-		return gh_rm_errors[rm_error].err;
+	if (rm_error < ARRAY_SIZE(errnos))
+		return errnos[rm_error];
 	return -EBADMSG;
 }
 
@@ -494,6 +481,7 @@ int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resourc
 		ret = gh_rm_read_resources(call.resp, call.resp_len, resources);
 		if (ret == -EPROTO) {
 			gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
+			trace_gh_rm_bad_message(call.id, 0, call.resp_len, GH_RM_BAD_REPLY);
 			dev_warn_ratelimited(gh_rm_device(rm),
 					     "list of the resources of VM %u makes no sense\n",
 					     vmid);

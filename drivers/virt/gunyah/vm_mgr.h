@@ -71,6 +71,18 @@ enum gh_vm_state {
 	GH_VM_QUARANTINED,
 };
 
+/* Their names: for GH_RM_NAME_TABLE, or what else is to be made of them */
+#define GH_VM_STATE_NAMES(apply, to)		\
+	apply(to,				\
+	      { GH_VM_NEW, "new" },		\
+	      { GH_VM_STARTING, "starting" },	\
+	      { GH_VM_RUNNING, "running" },	\
+	      { GH_VM_EXITED, "exited" },	\
+	      { GH_VM_FAILED, "failed" },	\
+	      { GH_VM_STOPPING, "stopping" },	\
+	      { GH_VM_RESETTING, "resetting" },	\
+	      { GH_VM_QUARANTINED, "quarantined" })
+
 /**
  * struct gh_vm - A virtual machine
  * @kref: the file, the works and the resource manager's list hold one
@@ -182,6 +194,7 @@ void gh_vm_mgr_put(struct gh_vm_mgr *mgr);
 void gh_vm_mgr_state_init(struct gh_vm_mgr *mgr);
 void gh_vm_state_init(struct gh_vm *ghvm);
 const char *gh_vm_state_name(enum gh_vm_state state);
+const char *gh_vm_rm_status_name(enum gh_rm_vm_status status);
 enum gh_vm_state gh_vm_state(struct gh_vm *ghvm);
 int gh_vm_start(struct gh_vm *ghvm);
 int gh_vm_get_exit_info(struct gh_vm *ghvm, struct gh_vm_exit_info *info);

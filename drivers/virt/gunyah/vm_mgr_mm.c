@@ -19,6 +19,7 @@
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
+#include <trace/events/gunyah.h>
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 
@@ -198,6 +199,7 @@ static int gh_vm_mem_check_file(struct gh_vm_mem *mem, unsigned long addr)
 
 static void gh_vm_mem_free(struct gh_vm_mem *mem)
 {
+	trace_gh_vm_mem_unpin(mem);
 	gh_vm_mem_unpin(mem);
 	account_locked_vm(mem->ghvm->mm, mem->npages, false);
 	kfree(mem);
@@ -320,6 +322,7 @@ static int gh_vm_mem_add(struct gh_vm *ghvm, const struct gh_userspace_memory_re
 	if (ret)
 		goto err_uncharge;
 
+	trace_gh_vm_mem_pin(mem);
 	list_add_tail(&mem->node, &ghvm->regions);
 	ghvm->n_regions++;
 	return 0;
@@ -529,8 +532,10 @@ void gh_vm_mem_release(struct gh_vm *ghvm)
 
 	mutex_lock(&ghvm->mm_lock);
 	list_for_each_entry_safe(mem, next, &ghvm->regions, node) {
-		if (mem->parcel.state != GH_RM_PARCEL_NONE)
+		if (mem->parcel.state != GH_RM_PARCEL_NONE) {
+			trace_gh_vm_mem_quarantine(mem);
 			continue;
+		}
 		list_del(&mem->node);
 		ghvm->n_regions--;
 		gh_vm_mem_free(mem);

@@ -32,6 +32,7 @@
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
+#include <trace/events/gunyah.h>
 
 #include "vm_mgr.h"
 
@@ -45,20 +46,28 @@
 
 static struct workqueue_struct *gh_vm_wq;
 
-static const char * const gh_vm_state_names[] = {
-	[GH_VM_NEW]		= "new",
-	[GH_VM_STARTING]	= "starting",
-	[GH_VM_RUNNING]		= "running",
-	[GH_VM_EXITED]		= "exited",
-	[GH_VM_FAILED]		= "failed",
-	[GH_VM_STOPPING]	= "stopping",
-	[GH_VM_RESETTING]	= "resetting",
-	[GH_VM_QUARANTINED]	= "quarantined",
-};
+GH_VM_STATE_NAMES(GH_RM_NAME_TABLE, gh_vm_state_names);
+GH_RM_VM_STATUS_NAMES(GH_RM_NAME_TABLE, gh_vm_rm_status_names);
+
+static const char *gh_vm_name(const struct gh_rm_name *names, size_t n, u32 value)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (names[i].value == value)
+			return names[i].name;
+
+	return "?";
+}
 
 const char *gh_vm_state_name(enum gh_vm_state state)
 {
-	return gh_vm_state_names[state];
+	return gh_vm_name(gh_vm_state_names, ARRAY_SIZE(gh_vm_state_names), state);
+}
+
+const char *gh_vm_rm_status_name(enum gh_rm_vm_status status)
+{
+	return gh_vm_name(gh_vm_rm_status_names, ARRAY_SIZE(gh_vm_rm_status_names), status);
 }
 
 /**
@@ -77,6 +86,7 @@ static void gh_vm_set_state(struct gh_vm *ghvm, enum gh_vm_state state)
 {
 	lockdep_assert_held_write(&ghvm->status_lock);
 
+	trace_gh_vm_state(ghvm, ghvm->state, state);
 	WRITE_ONCE(ghvm->state, state);
 	wake_up_all(&ghvm->status_wait);
 }
@@ -116,6 +126,18 @@ static unsigned int gh_vm_rm_progress(enum gh_rm_vm_status status)
 	return 0;
 }
 
+static void gh_vm_set_rm_status(struct gh_vm *ghvm, enum gh_rm_vm_status status)
+{
+	lockdep_assert_held_write(&ghvm->status_lock);
+
+	/* It is told twice, with a reply and by a notification. */
+	if (ghvm->rm_status == status)
+		return;
+
+	trace_gh_vm_rm_status(ghvm, ghvm->rm_status, status);
+	WRITE_ONCE(ghvm->rm_status, status);
+}
+
 static void gh_vm_rm_status_told(struct gh_vm *ghvm, enum gh_rm_vm_status status)
 {
 	lockdep_assert_held_write(&ghvm->status_lock);
@@ -125,7 +147,7 @@ static void gh_vm_rm_status_told(struct gh_vm *ghvm, enum gh_rm_vm_status status
 	    gh_vm_rm_progress(status) < gh_vm_rm_progress(ghvm->rm_status))
 		return;
 
-	WRITE_ONCE(ghvm->rm_status, status);
+	gh_vm_set_rm_status(ghvm, status);
 	ghvm->rm_status_known = true;
 	wake_up_all(&ghvm->status_wait);
 }
@@ -134,7 +156,7 @@ static void gh_vm_rm_status_told(struct gh_vm *ghvm, enum gh_rm_vm_status status
 static void gh_vm_forget_rm_status(struct gh_vm *ghvm)
 {
 	down_write(&ghvm->status_lock);
-	WRITE_ONCE(ghvm->rm_status, GH_RM_VM_STATUS_NO_STATE);
+	gh_vm_set_rm_status(ghvm, GH_RM_VM_STATUS_NO_STATE);
 	ghvm->rm_status_known = false;
 	up_write(&ghvm->status_lock);
 }
@@ -277,7 +299,7 @@ static int gh_vm_get_rm_status(struct gh_vm *ghvm, enum gh_rm_vm_status *status)
 
 	down_write(&ghvm->status_lock);
 	if (!ghvm->configured)
-		WRITE_ONCE(ghvm->rm_status, GH_RM_VM_STATUS_NO_STATE);
+		gh_vm_set_rm_status(ghvm, GH_RM_VM_STATUS_NO_STATE);
 	/* Else what arrived meanwhile is older than the answer or goes beyond it. */
 	gh_vm_rm_status_told(ghvm, answer);
 	*status = ghvm->rm_status;

@@ -5,7 +5,8 @@
 Looks up each file, function, constant, option, target, suite and test, and each unit test,
 kselftest and deliberate fault that the section "What a reviewer asks" of testing.rst names.
 Whether it answers the question is for people to see. What is not ours is looked for in
-TREE, a kernel tree.
+TREE, a kernel tree. Files and counters of debugfs, and trace events, have to be the same in
+the drivers, in what describes them, and in their tests.
 """
 
 import glob
@@ -103,6 +104,47 @@ def missing_runs(page, text, makefile, suites, programs):
                 yield "%s: no test %s" % (page, test)
 
 
+def contents(path):
+    return next(read(path))[1]
+
+
+def different(what, **lists):
+    """Return the lists, if they are not all the same, or if there is nothing in them."""
+    first = next(iter(lists.values()))
+    if first and all(found == first for found in lists.values()):
+        return []
+    return ["%s of %s: %s" % (what, where, " ".join(found)) for where, found in lists.items()]
+
+
+def compare_debugfs():
+    driver = contents("drivers/virt/gunyah/debugfs.c")
+    abi = contents("Documentation/ABI/testing/debugfs-gunyah")
+    test = contents("tools/testing/selftests/gunyah/debugfs_test.c")
+    files = re.findall(r'debugfs_create_\w+\("(\w+)", (0\d+)', driver)
+    tested = re.findall(r'\{ "(\w+)", (0\d+) \}', test)
+    stats = re.search(r"/stats\n.*?(?=^What|\Z)", abi, re.M | re.S)
+    counters = re.search(r"counters\[\] = \{(.*?)\}", test, re.S)
+    return (different("files", driver=sorted(name for name, _ in files),
+                      abi=re.findall(r"^What:\s+/sys/kernel/debug/gunyah/(\w+)$", abi, re.M)) +
+            different("modes", driver=sorted(map(" ".join, files)),
+                      test=sorted(map(" ".join, tested))) +
+            different("counters", driver=re.findall(r'\[GH_RM_STAT_\w+\]\s*= "(\w+)"', driver),
+                      abi=re.findall(r"^\t\t(\w+)\t+\S", stats.group(0), re.M),
+                      test=re.findall(r'"(\w+)"', counters.group(1))))
+
+
+def compare_events():
+    header = contents("include/trace/events/gunyah.h")
+    rst = contents("Documentation/virt/gunyah/tracing.rst")
+    test = contents("tools/testing/selftests/gunyah/trace_test.c")
+    names = re.search(r"GUNYAH_TEST\(formats\).*?\{.*?= \{(.*?)\}", test, re.S)
+    return different("events",
+                     header=re.findall(r"^(?:TRACE_EVENT|DEFINE_EVENT)\((?:\w+, )?(\w+),$",
+                                       header, re.M),
+                     rst=re.findall(r"^``(gh_\w+)``", rst, re.M),
+                     test=re.findall(r'"(\w+)"', names.group(1)))
+
+
 def main():
     tree = sys.argv[1]
     drivers = sources("drivers/virt/gunyah/*.[ch]", "drivers/mailbox/gunyah-msgq.c")
@@ -147,6 +189,10 @@ def main():
 
     writer.check(checked > 100 and not wrong, "testing.rst names what there is, in %d answers" %
                  checked, wrong or ["only %d answers" % checked])
+    wrong = compare_debugfs()
+    writer.check(not wrong, "debugfs is as it is described and tested", wrong)
+    wrong = compare_events()
+    writer.check(not wrong, "trace events are as they are described and tested", wrong)
     return writer.end()
 
 

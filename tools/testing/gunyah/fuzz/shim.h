@@ -86,6 +86,14 @@ static inline u32 le32_to_cpup(const void *p)
 #define min(a, b)		min_t(typeof((a) + (b)), a, b)
 #define max(a, b)		max_t(typeof((a) + (b)), a, b)
 
+/* Tracepoints, to which nobody listens */
+
+#define TRACE_DEFINE_ENUM(name)
+#define TP_PROTO(...)		__VA_ARGS__
+#define DECLARE_EVENT_CLASS(...)
+#define TRACE_EVENT(name, proto, ...)		static inline void trace_##name(proto) { }
+#define DEFINE_EVENT(template, name, proto, ...)	static inline void trace_##name(proto) { }
+
 /* Memory */
 
 typedef unsigned int shim_gfp_t;

@@ -51,36 +51,6 @@ wrong(struct fault_outcome *o, const char *format, ...)
 	va_end(args);
 }
 
-/* Every other page of a file, one behind the other: few of them are neighbours */
-static int alloc_fragmented(struct gh_mem *mem)
-{
-	const size_t page = page_size(), size = FRAGMENTS * page;
-	struct gh_mem pages;
-	uint8_t *addr;
-	size_t i;
-	int err;
-
-	err = gh_mem_alloc(&pages, "fragments", 2 * size);
-	if (err)
-		return err;
-	memset(pages.addr, 0, pages.size);
-	addr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	for (i = 0; addr != MAP_FAILED && i < FRAGMENTS; i++) {
-		if (mmap(addr + i * page, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-			 pages.fd, 2 * i * page) == MAP_FAILED) {
-			munmap(addr, size);
-			addr = MAP_FAILED;
-		}
-	}
-	munmap(pages.addr, pages.size);
-	if (addr == MAP_FAILED) {
-		close(pages.fd);
-		return -ENOMEM;
-	}
-	*mem = (struct gh_mem){ .fd = pages.fd, .addr = addr, .size = size };
-	return 0;
-}
-
 #define VCPUS		2
 
 enum pool { SMALL, FRAGMENTED, BARE, PROXY, N_POOLS };
@@ -108,7 +78,7 @@ static int pool_get(enum pool kind, const char *payload, struct guest **g)
 		return guest_load(*g, payload);
 	switch (kind) {
 	case FRAGMENTED:
-		return alloc_fragmented(&image) ?: guest_alloc(*g, payload, &image);
+		return mem_alloc_fragments(&image, FRAGMENTS) ?: guest_alloc(*g, payload, &image);
 	case BARE:
 		return guest_alloc_bare(*g, payload);
 	case PROXY:

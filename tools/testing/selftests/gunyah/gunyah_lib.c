@@ -40,6 +40,35 @@ void sleep_ms(unsigned int ms)
 	usleep(ms * 1000);
 }
 
+int mem_alloc_fragments(struct gh_mem *mem, size_t n)
+{
+	const size_t page = page_size(), size = n * page;
+	struct gh_mem pages;
+	uint8_t *addr;
+	size_t i;
+	int err;
+
+	err = gh_mem_alloc(&pages, "fragments", 2 * size);
+	if (err)
+		return err;
+	memset(pages.addr, 0, pages.size);
+	addr = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (i = 0; addr != MAP_FAILED && i < n; i++) {
+		if (mmap(addr + i * page, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			 pages.fd, 2 * i * page) == MAP_FAILED) {
+			munmap(addr, size);
+			addr = MAP_FAILED;
+		}
+	}
+	munmap(pages.addr, pages.size);
+	if (addr == MAP_FAILED) {
+		close(pages.fd);
+		return -ENOMEM;
+	}
+	*mem = (struct gh_mem){ .fd = pages.fd, .addr = addr, .size = size };
+	return 0;
+}
+
 /* Payloads are beside the test program, or where the lab puts them */
 static int load_payload(const char *name, void **data, size_t *size)
 {

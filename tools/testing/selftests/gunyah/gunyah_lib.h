@@ -63,6 +63,12 @@ enum guest_flags {
 	GUEST_READ_ONLY_PAGE	= 2,	/* no write access to the test page */
 };
 
+/*
+ * Memory of @n pages, of which few are neighbours: every other one of a file. From some
+ * number on it takes more than one message to lend it.
+ */
+int mem_alloc_fragments(struct gh_mem *mem, size_t n);
+
 /* Memory with payload and devicetree in it; @image: memory to use, or NULL */
 int guest_alloc(struct guest *g, const char *payload, const struct gh_mem *image);
 /*

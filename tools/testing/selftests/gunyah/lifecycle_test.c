@@ -49,11 +49,11 @@ GUNYAH_TEST(shared_refused)
 }
 
 /* debugfs has a line for each VM */
-static bool listed(int vm, const char *vmid, const char *state)
+static bool listed(int vm, const char *vmid, const char *state, const char *rm_state)
 {
 	char text[4096], line[64];
 
-	snprintf(line, sizeof(line), "%s %s\n", vmid, state);
+	snprintf(line, sizeof(line), "%s %s %s\n", vmid, state, rm_state);
 	return !read_text(DEBUGFS "vms", text, sizeof(text)) && strstr(text, line) &&
 	       !strcmp(fdinfo(vm, "state"), state);
 }
@@ -68,10 +68,10 @@ GUNYAH_TEST(shown)
 	EXPECT_STREQ("", text);
 	ASSERT_EQ(0, guest_run(g, self->dev, "count", 0));
 	snprintf(vmid, sizeof(vmid), "%s", fdinfo(g->vm, "vmid"));
-	EXPECT_TRUE(listed(g->vm, vmid, "running"));
+	EXPECT_TRUE(listed(g->vm, vmid, "running", "RUNNING"));
 	g->page->stop = 1;
 	ASSERT_EQ(0, guest_wait(g));
-	EXPECT_TRUE(listed(g->vm, vmid, "exited"));
+	EXPECT_TRUE(listed(g->vm, vmid, "exited", "EXITED"));
 	guest_close(g);
 	ASSERT_EQ(0, read_text(DEBUGFS "vms", text, sizeof(text)));
 	EXPECT_STREQ("", text);
