@@ -59,8 +59,8 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-linux bench-exits check check-all kunit coverage mutate apply unapply deps kernel modules hyp vmm \
-	selftests image image-linux boot clean series series-check
+.PHONY: help demo demo-linux bench-exits check check-all kunit builds coverage mutate apply unapply \
+	deps kernel modules hyp vmm selftests image image-linux boot clean docs series series-check
 .DEFAULT_GOAL := help
 
 #: make demo               boot a host, run a lent and a shared guest in it
@@ -71,6 +71,8 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
 #: make docs               the documentation as HTML, compared with the code
+#: make builds             compile the drivers for many kernels: symbols off, page sizes, other
+#:                         architectures and compilers; NAMES=REGEX: only these
 #: make coverage           what of the drivers do all tests run? build/coverage/index.html
 #: make mutate             put faults into the drivers: do the unit tests notice each?
 #: make series             the overlay as patches to send: out/series/; with KDIR=DIR,
@@ -95,7 +97,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: APPEND="..."             more for the host's command line
 #: SAN=kasan    use a kernel that finds more and is slower, for all that boots: with KASAN,
 #:              or with SAN=kcsan KCSAN. "make check SAN=kasan" is only what of the tests
-#:              needs such a kernel. SAN=64k: a host with pages of 64 KiB.
+#:              needs such a kernel. SAN=16k, SAN=64k: a host with pages of this size.
 #: NAMES=REGEX, SAMPLE=N, SEED=N   for make mutate: only the faults whose "FILE: NAME"
 #:              in tools/testing/gunyah/mutations.txt matches, only N drawn at random
 #: V=1          show what the steps print; it is in build/log/ in any case
@@ -204,9 +206,10 @@ image-linux: image $(build)/busybox
 	@$(step) initramfs-linux $(lab)/initramfs.py $(guest)/root.gz $(guest)/root
 	@cat $(initramfs) $(guest)/root.gz >$(initramfs-linux)
 
+# Of the CPUs that QEMU has the usual one knows no pages of 16 KiB
 boot	= $(lab)/run.py --image $(image) --initramfs $(initramfs$(with)) \
 	$(if $(HYP),--hyp $(abspath $(HYP)) --gunyah,--hyp $(build)/hyp/hyp.bin) \
-	--qemu='$(QEMU_ARGS)' --append='$(APPEND)'
+	$(if $(filter 16k,$(SAN)),--cpu cortex-a76) --qemu='$(QEMU_ARGS)' --append='$(APPEND)'
 
 demo: image
 	@$(boot) demo --live --policy debug --log $(log)/boot-demo.log \
@@ -239,9 +242,9 @@ boot: image
 		--log $(log)/boot-$(LAB).log
 
 # The cheap ones first. What boots the host needs its image.
-suites	:= lab docs model vmm fuzz kunit hyp builtin image bare:image production:image debug:image lost:image \
-	cpus1:image cpus4:image bench:image image-linux:image linux:image-linux
-san-suites := image $(if $(filter 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
+suites	:= lab docs model vmm fuzz kunit hyp image builds:image bare:image production:image \
+	debug:image lost:image cpus1:image cpus4:image bench:image image-linux:image linux:image-linux
+san-suites := image $(if $(filter 16k 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
 	$(if $(filter kasan,$(SAN)),smp:image)
 san-kernels := kasan kcsan
 
@@ -259,13 +262,13 @@ suite-lab: apply
 	@$(lab)/test_overlay.py $(tree)
 	@$(lab)/mutate.py --check
 	@$(lab)/test_docs.py $(tree)
+	@$(lab)/syzkaller/check.py
 
 suite-image suite-image-linux: suite-%:
 	@$(MAKE) -s $* >&2 && echo 'ok 1 - built' && echo 1..1
 
-# As built-in, and without a warning
-suite-builtin: apply
-	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/builtin.sh $(tree) $(out)-builtin $(kvars)
+suite-builds: apply
+	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/builds.py $(tree) $(out)-builds $(out) '$(NAMES)'
 
 .PHONY: docs
 docs: deps
@@ -296,6 +299,9 @@ kunit-args := --build_dir $(kunit-out) $(if $(kunit-arm64),--arch arm64 --cross_
 
 kunit: deps
 	@$(lab)/check.py kunit
+
+builds: deps
+	@$(lab)/check.py image builds:image
 
 suite-kunit: apply
 	@$(step) kunit $(kunit) build $(kunit-args) --jobs $(JOBS) \

@@ -36,7 +36,7 @@ def qemu_line(args):
     else:
         command.append("hyp.policy=" + args.policy)
         # One CPU more than the host sees: it runs the guests
-        cpu, memory, cpus, kernel_at = "cortex-a57", "512", args.cpus + 1, OUR_KERNEL_AT
+        cpu, memory, cpus, kernel_at = args.cpu, "512", args.cpus + 1, OUR_KERNEL_AT
     line = ["qemu-system-aarch64", "-machine", machine, "-cpu", cpu, "-smp", str(cpus),
             "-m", memory, "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
             "-kernel", args.hyp,
@@ -159,6 +159,7 @@ def arguments():
     parser.add_argument("--gunyah", action="store_true", help="which is a Gunyah image")
     parser.add_argument("--bare", action="store_true", help="no hypervisor at all")
     parser.add_argument("--policy", default="production")
+    parser.add_argument("--cpu", default="cortex-a57", help="the model of the CPUs")
     parser.add_argument("--cpus", type=int, default=2, help="that the host sees")
     parser.add_argument("--timeout", type=int, default=300, help="seconds")
     parser.add_argument("--name", help="of the suite (default: that of the commands)")

@@ -64,7 +64,9 @@ static bool next_piece(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size)
  * @closed: the parcel was complete
  * @reclaims: reclaims received
  * @lost: the request that was not answered
- * @late: what the late callback was told, and how often
+ * @late: how often the late callback was called
+ * @late_state: the state it was told
+ * @late_handle: the handle it was told
  * @late_called: completed by it
  */
 struct memory {

@@ -470,7 +470,7 @@ static void who_is_killed_does_not_wait_for_another_function(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, remove_keyed(vt, vm, 1, 1), 0);
 }
 
-#ifdef CONFIG_MODULES
+#ifdef CONFIG_MODULE_UNLOAD
 /* Each instance keeps its module, and nothing else does. */
 static void module_is_held_by_each_instance(struct kunit *test)
 {
@@ -548,7 +548,7 @@ static struct kunit_case vm_mgr_fn_cases[] = {
 	KUNIT_CASE(functions_are_removed_while_the_vm_ends),
 	KUNIT_CASE(functions_come_and_go_in_any_state),
 	KUNIT_CASE(who_is_killed_does_not_wait_for_another_function),
-#ifdef CONFIG_MODULES
+#ifdef CONFIG_MODULE_UNLOAD
 	KUNIT_CASE(module_is_held_by_each_instance),
 #endif
 	{}

@@ -13,6 +13,7 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/prandom.h>
@@ -517,15 +518,17 @@ static void random_runs(struct kunit *test)
 {
 	struct vm_test *vt = test->priv;
 	struct vm *vm = vm_new(vt);
-	unsigned int lengths[256];
+	const unsigned int max = 256;
+	unsigned int *lengths, n = 0, left;
 	struct rnd_state rnd;
 	struct block *block;
-	unsigned int n = 0, left;
 	unsigned long addr;
 
+	lengths = kunit_kcalloc(test, max, sizeof(*lengths), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, lengths);
 	prandom_seed_state(&rnd, 1);
 	block = block_alloc(test, 2 * BATCH);
-	for (left = block->n; left && n < ARRAY_SIZE(lengths); left -= lengths[n++])
+	for (left = block->n; left && n < max; left -= lengths[n++])
 		lengths[n] = min(left, 1 + prandom_u32_state(&rnd) % 12);
 	block_cut(block, lengths, n);
 	addr = block_map(test, block, PROT_READ | PROT_WRITE, MAP_SHARED, false);
