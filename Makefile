@@ -59,8 +59,9 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-linux bench-exits check check-all kunit builds coverage mutate apply unapply \
-	deps kernel modules hyp vmm selftests image image-linux boot clean docs series series-check
+.PHONY: help demo demo-linux bench-exits check check-all lint docs kunit builds coverage mutate \
+	apply unapply deps kernel modules hyp vmm selftests image image-linux boot clean series \
+	series-check
 .DEFAULT_GOAL := help
 
 #: make demo               boot a host, run a lent and a shared guest in it
@@ -69,6 +70,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: make bench-exits        instructions and hypercalls that leaving and interrupting a guest cost
 #: make check              all tests; the last line tells how many passed
 #: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
+#: make lint               static checks: checkpatch, sparse, coccicheck, dt_binding_check, ...
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
 #: make docs               the documentation as HTML, compared with the code
 #: make builds             compile the drivers for many kernels: symbols off, page sizes, other
@@ -102,7 +104,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #:              in tools/testing/gunyah/mutations.txt matches, only N drawn at random
 #: V=1          show what the steps print; it is in build/log/ in any case
 help:
-	@sed -n 's/^#: \{0,1\}//p' Makefile
+	@sed -n 's/^#: \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 deps:
 	@sh $(lab)/deps.sh $(if $(KDIR),none,$(KERNEL))
@@ -242,7 +244,7 @@ boot: image
 		--log $(log)/boot-$(LAB).log
 
 # The cheap ones first. What boots the host needs its image.
-suites	:= lab docs model vmm fuzz kunit hyp image builds:image bare:image production:image \
+suites	:= lab lint docs model vmm fuzz kunit hyp image builds:image bare:image production:image \
 	debug:image lost:image cpus1:image cpus4:image bench:image image-linux:image linux:image-linux
 san-suites := image $(if $(filter 16k 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
 	$(if $(filter kasan,$(SAN)),smp:image)
@@ -264,13 +266,19 @@ suite-lab: apply
 	@$(lab)/test_docs.py $(tree)
 	@$(lab)/syzkaller/check.py
 
+lint: deps
+	@$(lab)/check.py lint
+
+suite-lint: apply
+	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/lint/lint.py $(tree) $(build)/lint $(kvars)
+	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/lint/test_lint.py $(tree) $(build)/lint $(kvars)
+
 suite-image suite-image-linux: suite-%:
 	@$(MAKE) -s $* >&2 && echo 'ok 1 - built' && echo 1..1
 
 suite-builds: apply
 	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/builds.py $(tree) $(out)-builds $(out) '$(NAMES)'
 
-.PHONY: docs
 docs: deps
 	@$(lab)/check.py docs
 	@echo "the pages: $(build:$(CURDIR)/%=%)/docs/html/virt/gunyah/index.html"

@@ -2,6 +2,8 @@
 #ifndef _LINUX_GUNYAH_RSC_MGR_H
 #define _LINUX_GUNYAH_RSC_MGR_H
 
+#include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -81,7 +83,8 @@ unsigned int gh_rm_parcels(struct gh_rm *rm);
  */
 
 /*
- * State of a VM in the resource manager: values of the resource manager's VM_STATUS and VM_GET_STATE messages.
+ * State of a VM in the resource manager: values of the resource manager's VM_STATUS and
+ * VM_GET_STATE messages.
  */
 enum gh_rm_vm_status {
 	GH_RM_VM_STATUS_NO_STATE	= 0,
@@ -282,9 +285,9 @@ static inline bool gh_rm_is_silent(int err)
 }
 
 /*
- * What a VM manager asks of the resource manager. A VM holds a pointer to one of these, so that tests can put a scripted
- * resource manager in its place. See the functions of the same names, with the
- * prefix gh_rm_, for arguments and results.
+ * What a VM manager asks of the resource manager. A VM holds a pointer to one of these, so that
+ * tests can put a scripted resource manager in its place. See the functions of the same names,
+ * with the prefix gh_rm_, for arguments and results.
  */
 struct gh_rm_ops {
 	int (*get_vmid)(struct gh_rm *rm, u16 *vmid);

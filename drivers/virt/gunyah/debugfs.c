@@ -86,6 +86,12 @@ static int quarantine_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(quarantine);
 
+/**
+ * gh_debugfs_add() - Show a VM manager in debugfs
+ * @mgr: the VM manager
+ *
+ * Context: Process context. May sleep.
+ */
 void gh_debugfs_add(struct gh_vm_mgr *mgr)
 {
 	struct dentry *dir = debugfs_create_dir("gunyah", NULL);
@@ -98,6 +104,11 @@ void gh_debugfs_add(struct gh_vm_mgr *mgr)
 	gh_debugfs_dir = dir;
 }
 
+/**
+ * gh_debugfs_remove() - The end of gh_debugfs_add()
+ *
+ * Context: Process context. Waits for files that are being read.
+ */
 void gh_debugfs_remove(void)
 {
 	debugfs_remove(gh_debugfs_dir);

@@ -162,16 +162,38 @@ struct gh_rm {
 	atomic64_t stats[GH_RM_NR_STATS];
 };
 
+/**
+ * gh_rm_count() - Count an event
+ * @rm: the resource manager
+ * @stat: which of them
+ *
+ * Context: Any.
+ */
 void gh_rm_count(struct gh_rm *rm, enum gh_rm_stat stat)
 {
 	atomic64_inc(&rm->stats[stat]);
 }
 
+/**
+ * gh_rm_stat() - How often did it happen?
+ * @rm: the resource manager
+ * @stat: which event
+ *
+ * Context: Any.
+ * Return: the number of gh_rm_count() for it.
+ */
 u64 gh_rm_stat(struct gh_rm *rm, enum gh_rm_stat stat)
 {
 	return atomic64_read(&rm->stats[stat]);
 }
 
+/**
+ * gh_rm_parcels() - Parcels that count against the resource manager's limit
+ * @rm: the resource manager
+ *
+ * Context: Any.
+ * Return: their number.
+ */
 unsigned int gh_rm_parcels(struct gh_rm *rm)
 {
 	return atomic_read(&rm->parcels);
@@ -181,6 +203,7 @@ unsigned int gh_rm_parcels(struct gh_rm *rm)
  * gh_rm_parcel_charge() - Count a parcel against the resource manager's limit
  * @rm: the resource manager
  *
+ * Context: Any.
  * Return: false if there are GH_RM_MAX_PARCELS already.
  */
 bool gh_rm_parcel_charge(struct gh_rm *rm)
@@ -188,31 +211,72 @@ bool gh_rm_parcel_charge(struct gh_rm *rm)
 	return atomic_add_unless(&rm->parcels, 1, GH_RM_MAX_PARCELS);
 }
 
+/**
+ * gh_rm_parcel_uncharge() - The end of gh_rm_parcel_charge()
+ * @rm: the resource manager
+ *
+ * Context: Any.
+ */
 void gh_rm_parcel_uncharge(struct gh_rm *rm)
 {
 	WARN_ON_ONCE(atomic_dec_return(&rm->parcels) < 0);
 }
 
+/**
+ * gh_rm_own_vmid() - Where the host's own VMID is kept
+ * @rm: the resource manager
+ *
+ * Context: Any.
+ * Return: a place that lives as long as @rm; GH_VMID_INVAL is in it while it is not known.
+ */
 u16 *gh_rm_own_vmid(struct gh_rm *rm)
 {
 	return &rm->own_vmid;
 }
 
+/**
+ * gh_rm_call_timeout_ms() - Where the deadline of calls is kept
+ * @rm: the resource manager
+ *
+ * Context: Any.
+ * Return: a place that lives as long as @rm, with milliseconds in it.
+ */
 u32 *gh_rm_call_timeout_ms(struct gh_rm *rm)
 {
 	return &rm->call_timeout_ms;
 }
 
+/**
+ * gh_rm_device() - The device of the resource manager
+ * @rm: the resource manager
+ *
+ * Context: Any.
+ * Return: the device, which @rm holds.
+ */
 struct device *gh_rm_device(struct gh_rm *rm)
 {
 	return rm->dev;
 }
 
+/**
+ * gh_rm_set_drvdata() - Keep something of the user's with the resource manager
+ * @rm: the resource manager
+ * @data: what gh_rm_get_drvdata() is to return
+ *
+ * Context: Any. Who sets it sees to it that nobody reads it meanwhile.
+ */
 void gh_rm_set_drvdata(struct gh_rm *rm, void *data)
 {
 	rm->drvdata = data;
 }
 
+/**
+ * gh_rm_get_drvdata() - What gh_rm_set_drvdata() has set
+ * @rm: the resource manager
+ *
+ * Context: Any.
+ * Return: what was set, or NULL.
+ */
 void *gh_rm_get_drvdata(struct gh_rm *rm)
 {
 	return rm->drvdata;
@@ -791,12 +855,25 @@ static void gh_rm_free(struct kref *kref)
 	kvfree(rm);
 }
 
+/**
+ * gh_rm_get() - Hold the resource manager's memory
+ * @rm: the resource manager
+ *
+ * Context: Any.
+ * Return: @rm.
+ */
 struct gh_rm *gh_rm_get(struct gh_rm *rm)
 {
 	kref_get(&rm->kref);
 	return rm;
 }
 
+/**
+ * gh_rm_put() - The end of gh_rm_get()
+ * @rm: the resource manager
+ *
+ * Context: Process context. May sleep.
+ */
 void gh_rm_put(struct gh_rm *rm)
 {
 	kref_put(&rm->kref, gh_rm_free);

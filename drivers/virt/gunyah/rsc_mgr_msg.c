@@ -48,6 +48,7 @@ static_assert(sizeof(struct gh_rm_packet_hdr) + GH_RM_PACKET_PAYLOAD == GH_RM_PA
  * gh_rm_msg_packets() - Number of packets that a message takes
  * @len: length of the payload in bytes, at most GH_RM_MAX_PAYLOAD
  *
+ * Context: Any.
  * Return: the number of packets, at least 1.
  */
 unsigned int gh_rm_msg_packets(size_t len)
@@ -61,6 +62,7 @@ unsigned int gh_rm_msg_packets(size_t len)
  * @index: which of its packets, less than gh_rm_msg_packets()
  * @packet: room for GH_RM_PACKET_SIZE bytes
  *
+ * Context: Any.
  * Return: length of the packet in bytes.
  */
 size_t gh_rm_msg_pack(const struct gh_rm_msg *msg, unsigned int index, void *packet)
@@ -93,6 +95,7 @@ size_t gh_rm_msg_pack(const struct gh_rm_msg *msg, unsigned int index, void *pac
  * longer message takes the place of a message that never got complete, as it
  * does in the resource manager; a message of one packet leaves that alone.
  *
+ * Context: Any. One at a time for each @r.
  * Return: what became of the packet.
  */
 enum gh_rm_rx gh_rm_reassemble(struct gh_rm_reassembly *r, const void *packet, size_t len,

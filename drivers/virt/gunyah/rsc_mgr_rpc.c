@@ -92,6 +92,7 @@ struct gh_rm_vm_status_notif {
  * gh_rm_error_name() - The resource manager's name for an error
  * @rm_error: first word of a reply
  *
+ * Context: Any.
  * Return: a string, "unknown error" for a code that we do not know.
  */
 const char *gh_rm_error_name(u32 rm_error)
@@ -110,6 +111,7 @@ const char *gh_rm_error_name(u32 rm_error)
  * gh_rm_error_remap() - The errno for an error of the resource manager
  * @rm_error: first word of a reply
  *
+ * Context: Any.
  * Return: 0 or a negative errno, -EBADMSG for a code that we do not know.
  */
 int gh_rm_error_remap(u32 rm_error)
@@ -498,6 +500,7 @@ int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resourc
  * @payload: payload of the notification
  * @len: length of @payload in bytes
  *
+ * Context: Any.
  * Return: the VMID, or GH_VMID_INVAL if the notification is of a kind that we do
  * not know or is too short for its kind.
  */
@@ -529,6 +532,8 @@ u16 gh_rm_notification_vmid(u32 id, const void *payload, size_t len)
  * @payload: payload of the notification, for which gh_rm_notification_vmid()
  *           found a VM
  * @len: length of @payload in bytes
+ *
+ * Context: Process context, in the order in which notifications came.
  */
 void gh_rm_notification_deliver(struct gh_rm *rm, struct gh_rm_listener *listener, u32 id,
 				const void *payload, size_t len)

@@ -30,6 +30,7 @@
  *
  * The hypervisor raises its interrupts as edges.
  *
+ * Context: Any.
  * Return: 0; -ENOENT if the resource has no interrupt; -EINVAL if it is one of a
  * CPU's own, an LPI, or no interrupt at all.
  */

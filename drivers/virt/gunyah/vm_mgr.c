@@ -42,12 +42,25 @@ static void gh_vm_mgr_free(struct kref *kref)
 	kfree(mgr);
 }
 
+/**
+ * gh_vm_mgr_get() - Hold a VM manager
+ * @mgr: the VM manager
+ *
+ * Context: Any.
+ * Return: @mgr.
+ */
 struct gh_vm_mgr *gh_vm_mgr_get(struct gh_vm_mgr *mgr)
 {
 	kref_get(&mgr->kref);
 	return mgr;
 }
 
+/**
+ * gh_vm_mgr_put() - The end of gh_vm_mgr_get()
+ * @mgr: the VM manager
+ *
+ * Context: Process context. May sleep.
+ */
 void gh_vm_mgr_put(struct gh_vm_mgr *mgr)
 {
 	kref_put(&mgr->kref, gh_vm_mgr_free);

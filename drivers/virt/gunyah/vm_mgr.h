@@ -3,6 +3,7 @@
 #define __GH_VM_MGR_H
 
 #include <linux/completion.h>
+#include <linux/fs.h>
 #include <linux/gunyah_rsc_mgr.h>
 #include <linux/gunyah_vm_mgr.h>
 #include <linux/kref.h>
@@ -16,7 +17,6 @@
 
 #include <uapi/linux/gunyah.h>
 
-struct file_operations;
 struct mm_struct;
 struct page;
 struct seq_file;

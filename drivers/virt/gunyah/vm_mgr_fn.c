@@ -230,6 +230,12 @@ void gh_vm_remove_functions(struct gh_vm *ghvm)
 	mutex_unlock(&ghvm->fn_lock);
 }
 
+/**
+ * gh_vm_fn_init() - Set up the functions of a new VM
+ * @ghvm: the VM
+ *
+ * Context: Any.
+ */
 void gh_vm_fn_init(struct gh_vm *ghvm)
 {
 	mutex_init(&ghvm->fn_lock);

@@ -122,6 +122,12 @@ bool gh_vm_mmio_write(struct gh_vm *ghvm, u64 addr, u32 len, u64 data)
 }
 EXPORT_SYMBOL_GPL(gh_vm_mmio_write);
 
+/**
+ * gh_vm_io_init() - Set up the IO handlers of a new VM
+ * @ghvm: the VM
+ *
+ * Context: Any.
+ */
 void gh_vm_io_init(struct gh_vm *ghvm)
 {
 	init_rwsem(&ghvm->io_lock);

@@ -44,6 +44,7 @@
  * A range that ends with the address space is refused like one that wraps: its
  * end cannot be told from 0.
  *
+ * Context: Any.
  * Return: 0 or -EOVERFLOW.
  */
 int gh_vm_range_end(u64 start, u64 size, u64 *end)
@@ -172,8 +173,8 @@ static int gh_vm_mem_pin(struct gh_vm_mem *mem, unsigned long addr)
 static int gh_vm_mem_check_file(struct gh_vm_mem *mem, unsigned long addr)
 {
 	struct mm_struct *mm = current->mm;
-	VMA_ITERATOR(vmi, mm, addr);
 	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
 	int ret = 0;
 
 	if (!gh_vm_mem_needs_write(mem))
@@ -182,6 +183,7 @@ static int gh_vm_mem_check_file(struct gh_vm_mem *mem, unsigned long addr)
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 
+	vma_iter_init(&vmi, mm, addr);
 	for_each_vma_range(vmi, vma, addr + mem->size) {
 		if (!vma->vm_file || !(vma->vm_flags & VM_SHARED) || is_vm_hugetlb_page(vma))
 			continue;

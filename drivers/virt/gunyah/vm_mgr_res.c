@@ -237,6 +237,12 @@ void gh_vm_remove_resources(struct gh_vm *ghvm)
 	mutex_unlock(&ghvm->resources_lock);
 }
 
+/**
+ * gh_vm_res_init() - Set up the resources of a new VM
+ * @ghvm: the VM
+ *
+ * Context: Any.
+ */
 void gh_vm_res_init(struct gh_vm *ghvm)
 {
 	mutex_init(&ghvm->resources_lock);

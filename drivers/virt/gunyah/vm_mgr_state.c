@@ -60,6 +60,13 @@ static const char *gh_vm_name(const struct gh_rm_name *names, size_t n, u32 valu
 	return "?";
 }
 
+/**
+ * gh_vm_state_name() - The name of a state, for people
+ * @state: the state
+ *
+ * Context: Any.
+ * Return: a string.
+ */
 const char *gh_vm_state_name(enum gh_vm_state state)
 {
 	return gh_vm_name(gh_vm_state_names, ARRAY_SIZE(gh_vm_state_names), state);
@@ -74,6 +81,7 @@ const char *gh_vm_rm_status_name(enum gh_rm_vm_status status)
  * gh_vm_state() - State of a VM at this moment
  * @ghvm: the VM
  *
+ * Context: Any.
  * Return: the state. It may have changed already, unless what the caller holds
  * excludes that.
  */
@@ -897,6 +905,8 @@ EXPORT_SYMBOL_GPL(gh_vm_remove_status_wait);
 /**
  * gh_vm_mgr_state_init() - Set up what the VMs of a VM manager share
  * @mgr: the VM manager
+ *
+ * Context: Any.
  */
 void gh_vm_mgr_state_init(struct gh_vm_mgr *mgr)
 {
@@ -907,6 +917,8 @@ void gh_vm_mgr_state_init(struct gh_vm_mgr *mgr)
 /**
  * gh_vm_state_init() - Set up the state machine of a new VM
  * @ghvm: the VM
+ *
+ * Context: Any.
  */
 void gh_vm_state_init(struct gh_vm *ghvm)
 {
@@ -925,12 +937,23 @@ void gh_vm_state_init(struct gh_vm *ghvm)
 	INIT_WORK(&ghvm->teardown_work, gh_vm_teardown_work);
 }
 
+/**
+ * gh_vm_wq_create() - Create what starts and ends VMs
+ *
+ * Context: Process context. May sleep.
+ * Return: 0 or -ENOMEM.
+ */
 int gh_vm_wq_create(void)
 {
 	gh_vm_wq = alloc_workqueue("gh_vm", WQ_UNBOUND, 0);
 	return gh_vm_wq ? 0 : -ENOMEM;
 }
 
+/**
+ * gh_vm_wq_destroy() - The end of gh_vm_wq_create()
+ *
+ * Context: Process context. Waits for what is queued.
+ */
 void gh_vm_wq_destroy(void)
 {
 	destroy_workqueue(gh_vm_wq);

@@ -8,7 +8,8 @@ set -e
 need="make gcc libc6-dev bc bison flex perl python3 python3-sphinx xz-utils device-tree-compiler
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
 	gcc-arm-linux-gnueabihf libc6-dev-armhf-cross clang libclang-rt-dev gcovr git
-	python3-ply python3-git"
+	python3-ply python3-git sparse coccinelle dt-schema yamllint codespell shellcheck
+	pyflakes3"
 # Saves time, is installed when something is installed anyway
 want="ccache"
 
@@ -30,7 +31,7 @@ missing()
 }
 
 if ! command -v dpkg-query >/dev/null; then
-	echo "deps: not a Debian system, its packages would be:" $need $want >&2
+	echo "deps: not a Debian system, its packages would be:" "$need $want" >&2
 	exit 1
 fi
 # shellcheck disable=SC2086 # these are lists

@@ -127,10 +127,10 @@ static uint64_t parse_size(const char *text)
 	switch (*end) {
 	case 'G': case 'g':
 		shift += 10;
-		/* fall through */
+		__attribute__((fallthrough));
 	case 'M': case 'm':
 		shift += 10;
-		/* fall through */
+		__attribute__((fallthrough));
 	case 'K': case 'k':
 		shift += 10;
 		end++;
@@ -235,8 +235,7 @@ static const char *explain_start(int err)
 	case -EINVAL:
 		return "the resource manager refused the image or the devicetree";
 	case -ENODEV:
-		return "the resource manager lacks what the guest needs, or refused shared memory, "
-		       "or is gone";
+		return "the resource manager is gone, lacks something, or refused shared memory";
 	case -ENOMEM:
 		return "out of memory, in the kernel or in the resource manager";
 	case -ENOSPC:
@@ -276,8 +275,8 @@ int open_gunyah(void)
 	int fd = gh_open();
 
 	if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO)
-		die("/dev/gunyah: %s: this host runs on no Gunyah hypervisor, or the gunyah module "
-		    "is not loaded", strerror(-fd));
+		die("/dev/gunyah: %s: no Gunyah hypervisor here, or its module is not loaded",
+		    strerror(-fd));
 	if (fd < 0)
 		die("/dev/gunyah: %s", strerror(-fd));
 	return fd;

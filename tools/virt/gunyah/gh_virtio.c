@@ -101,7 +101,8 @@ static bool take(struct gh_virtio *dev, struct gh_virtio_queue *q, bool writes,
 	if ((uint16_t)(index - q->taken) > q->size)
 		goto err_broken;
 
-	next = chain->head = le16toh(avail->ring[q->taken % q->size]);
+	next = le16toh(avail->ring[q->taken % q->size]);
+	chain->head = next;
 	for (chain->n = 0; chain->n < q->size; chain->n++) {
 		if (next >= q->size)
 			goto err_broken;
@@ -268,7 +269,8 @@ static void set_ready(struct gh_virtio *dev, struct gh_virtio_queue *q, bool rea
 		return;
 	}
 	q->ready = true;
-	q->taken = q->given = 0;
+	q->taken = 0;
+	q->given = 0;
 }
 
 static void set_status(struct gh_virtio *dev, uint32_t status)

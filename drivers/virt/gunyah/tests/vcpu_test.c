@@ -281,8 +281,8 @@ static void wait_running(struct vcpu *v, unsigned int calls, bool waits)
 	       time_before(jiffies, deadline))
 		schedule_timeout_uninterruptible(1);
 	KUNIT_EXPECT_GE(ct.vt->test, v->calls, calls);
-	if (waits)
-		KUNIT_EXPECT_TRUE(ct.vt->test, waitqueue_active(&v->vcpu->wait));
+	/* Who waits goes on only when this thread lets it. */
+	KUNIT_EXPECT_TRUE(ct.vt->test, !waits || waitqueue_active(&v->vcpu->wait));
 }
 
 static void wait_asleep(struct vcpu *v, unsigned int calls)
@@ -375,6 +375,7 @@ static void vcpu_is_a_file(struct kunit *test)
 	const struct file_operations *fops;
 	struct vcpu *v;
 	long fd;
+	bool cloexec;
 	int i;
 
 	v = new_running_vcpu(test);
@@ -390,8 +391,9 @@ static void vcpu_is_a_file(struct kunit *test)
 	fd = add_vcpu(ct.vm, 1);
 	KUNIT_ASSERT_GE(test, fd, 0);
 	rcu_read_lock();
-	KUNIT_EXPECT_TRUE(test, test_bit(fd, files_fdtable(current->files)->close_on_exec));
+	cloexec = test_bit(fd, files_fdtable(current->files)->close_on_exec);
 	rcu_read_unlock();
+	KUNIT_EXPECT_TRUE(test, cloexec);
 	KUNIT_EXPECT_EQ(test, close_fd(fd), 0);
 	flush_delayed_fput();
 }
@@ -581,6 +583,7 @@ static const struct access_case access_cases[] = {
 	{ "4 bytes", 4, 0xf1e2d3c4b5a69788ULL, 0xb5a69788 },
 	{ "8 bytes", 8, 0xf1e2d3c4b5a69788ULL, 0xf1e2d3c4b5a69788ULL },
 };
+
 KUNIT_ARRAY_PARAM_DESC(access, access_cases, desc);
 
 static struct step access_steps[2];
@@ -745,6 +748,7 @@ static const struct interruption interruptions[] = {
 	{ "DENIED", .step = FAILS(GH_ERROR_DENIED), .ret = -EACCES },
 	{ "an unknown state", .step = LEAVES(0x77), .ret = -EPROTO },
 };
+
 KUNIT_ARRAY_PARAM_DESC(interruption, interruptions, desc);
 
 static void answer_survives(struct kunit *test)
@@ -791,8 +795,8 @@ static void exit_survives_a_signal(struct kunit *test)
 {
 	struct vcpu *v = new_running_vcpu(test);
 
-	SCRIPT(v, { .state = GH_VCPU_ADDRSPACE_VMMIO_READ, .data = { ADDR, 4 },
-		    .during = be_killed });
+	SCRIPT(v,
+	       { .state = GH_VCPU_ADDRSPACE_VMMIO_READ, .data = { ADDR, 4 }, .during = be_killed });
 	allow_signal(SIGKILL);
 	KUNIT_EXPECT_EQ(test, run(v), 0);
 	expect_mmio(v, ADDR, 4, false, 0);
@@ -886,6 +890,7 @@ static const struct sleep_case sleep_cases[] = {
 	{ "SYSTEM_SUSPEND", LEAVES(GH_VCPU_STATE_EXPECTS_WAKEUP, 0, 3) },
 	{ "off", LEAVES(GH_VCPU_STATE_POWERED_OFF, 0) },
 };
+
 KUNIT_ARRAY_PARAM_DESC(sleep, sleep_cases, desc);
 
 static void vcpu_sleeps_until_its_interrupt(struct kunit *test)
@@ -1147,6 +1152,7 @@ static const struct exit_case exit_cases[] = {
 	{ "abort", GH_VM_EXIT_TYPE_ASYNC_EXT_ABORT, 9 },
 	{ "one that nobody knows", 0x1234, 8 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(exit, exit_cases, desc);
 
 /* On each vCPU, and after the file is closed as before */
@@ -1279,6 +1285,7 @@ static const struct shown_case shown_cases[] = {
 	  GH_VM_EXIT_TYPE_PSCI_SYSTEM_RESET2 },
 	{ "not active", FAILS(GH_ERROR_OBJECT_STATE), GH_VM_EXIT_TYPE_UNKNOWN },
 };
+
 KUNIT_ARRAY_PARAM_DESC(shown, shown_cases, desc);
 
 /* The resource manager says nothing, though it has a second to do so. */

@@ -194,6 +194,7 @@ static const struct arg_case arg_cases[] = {
 	{ "right", FN_KEYED, sizeof(struct keyed_arg), false, 0, 0 },
 	{ "right and as long as can be", FN_LONGEST, GH_FN_MAX_ARG_SIZE, false, 0, 0 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(arg, arg_cases, desc);
 
 static void argument(struct kunit *test)
@@ -425,7 +426,7 @@ static void functions_come_and_go_in_any_state(struct kunit *test)
 
 /* A lock that somebody else holds until he is told to let go */
 struct holder {
-	struct mutex *lock;
+	struct mutex *lock;	/* which one */
 	struct completion held;
 	struct completion let_go;
 };

@@ -215,6 +215,7 @@ static const struct who_case who_cases[] = {
 	{ "neighbours of other sizes", { ANY(0, 8), ANY(4, 4), ONLY(4, 2, 7) },
 	  WRITTEN(4, 2, 7), 2 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(who, who_cases, desc);
 
 /* In the order of the table, and in the opposite one */
@@ -265,6 +266,7 @@ static const struct pair_case pair_cases[] = {
 	{ "any and value 0", ANY(0, 4), ONLY(0, 4, 0), 0 },
 	{ "any size and a value", ANY(0, 0), ONLY(0, 8, 5), 0 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(pair, pair_cases, desc);
 
 /* Two of them: the second is refused or not, whichever that is. */
@@ -288,6 +290,17 @@ static void two_at_once(struct kunit *test)
 	remove_all(it);
 }
 
+static void expect_right_one(struct io_test *it, u64 offset, u32 len, u64 data,
+			     unsigned int round, unsigned int step)
+{
+	u64 value = data & GENMASK_ULL(8 * len - 1, 0);
+
+	KUNIT_EXPECT_EQ_MSG(it->vt->test, who_takes(it, BASE + offset, len, value),
+			    who_is_to_take(it, BASE + offset, len, value),
+			    "round %u, step %u, +%llu, %u bytes, %llx", round, step, offset, len,
+			    value);
+}
+
 /* Many of them, in every order that chance makes, with some that come and go */
 static void order_makes_no_difference(struct kunit *test)
 {
@@ -304,7 +317,7 @@ static void order_makes_no_difference(struct kunit *test)
 	unsigned int round, step, i, j, k;
 	struct rnd_state rnd;
 	struct taker *taker;
-	u64 offset, value;
+	u64 offset;
 
 	BUILD_BUG_ON(ARRAY_SIZE(ios) != MAX_HANDLERS);
 	prandom_seed_state(&rnd, 4);
@@ -331,15 +344,9 @@ static void order_makes_no_difference(struct kunit *test)
 
 			for (offset = 0; offset < 12; offset++) {
 				for (j = 0; j < ARRAY_SIZE(lens); j++) {
-					for (k = 0; k < ARRAY_SIZE(data); k++) {
-						value = data[k] & GENMASK_ULL(8 * lens[j] - 1, 0);
-						KUNIT_EXPECT_EQ_MSG(test,
-							who_takes(it, BASE + offset, lens[j], value),
-							who_is_to_take(it, BASE + offset, lens[j],
-								       value),
-							"round %u, step %u, +%llu, %u bytes, %llx",
-							round, step, offset, lens[j], value);
-					}
+					for (k = 0; k < ARRAY_SIZE(data); k++)
+						expect_right_one(it, offset, lens[j], data[k],
+								 round, step);
 				}
 			}
 		}

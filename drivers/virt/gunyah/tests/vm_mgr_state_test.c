@@ -36,6 +36,14 @@
 /* A deadline that does not pass: what is waited for has to come. */
 #define LONG_ENOUGH_MS	10000
 
+/* As numbers, which results are compared as */
+#define VM_POLL_HUP	((__force int)EPOLLHUP)
+
+static int vm_poll(struct vm *vm)
+{
+	return (__force int)vfs_poll(vm->file, NULL);
+}
+
 /*
  * The events of the tables
  */
@@ -179,7 +187,7 @@ static long expected_result(enum gh_vm_state state, unsigned int event)
 	case EV_EXIT_INFO:
 		return exit_info[state];
 	case EV_POLL:
-		return state > GH_VM_RUNNING ? EPOLLHUP : 0;
+		return state > GH_VM_RUNNING ? VM_POLL_HUP : 0;
 	default:
 		return 0;
 	}
@@ -227,7 +235,7 @@ static void state_event(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, want, vm_exit_info(vt, vm, NULL));
 		break;
 	case EV_POLL:
-		KUNIT_EXPECT_EQ(test, want, vfs_poll(vm->file, NULL));
+		KUNIT_EXPECT_EQ(test, want, vm_poll(vm));
 		break;
 	case EV_CLOSE:
 		thread = vm_thread_start(vt, vm_close, vm);
@@ -279,7 +287,7 @@ static void state_event(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, vm_add_mem(vt, vm, &spare_region), -ENODEV);
 		KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, vm, IMAGE_GPA, 1), -ENODEV);
 		KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, NULL), -ENODEV);
-		KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), EPOLLHUP);
+		KUNIT_EXPECT_EQ(test, vm_poll(vm), VM_POLL_HUP);
 		/* The file is open still, and nothing is left behind it. */
 		KUNIT_EXPECT_EQ(test, fake_rm_vms(vt->f), 0);
 		KUNIT_EXPECT_EQ(test, fake_rm_pages(vt->f), 0UL);
@@ -398,7 +406,7 @@ static void start_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_FAILED);
 	/* Who comes later is told the same. */
 	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), err);
-	KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), EPOLLHUP);
+	KUNIT_EXPECT_EQ(test, vm_poll(vm), VM_POLL_HUP);
 	KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, NULL), ran ? 0 : -ENODEV);
 
 	/* All that can be undone is undone by then. */
@@ -648,12 +656,12 @@ static void lifecycle(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
 	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
 	KUNIT_EXPECT_EQ(test, fake_rm_pages(vt->f), (unsigned long)COMPLETE_PAGES);
-	KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), 0);
+	KUNIT_EXPECT_EQ(test, vm_poll(vm), 0);
 
 	fake_rm_guest_exits(vt->f, vm->ghvm->vmid, GH_VM_EXIT_TYPE_PSCI_SYSTEM_RESET2,
 			    "0123456789abcdef", 16);
 	fake_rm_flush(vt->f);
-	KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), EPOLLHUP);
+	KUNIT_EXPECT_EQ(test, vm_poll(vm), VM_POLL_HUP);
 	KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, &info), 0);
 	KUNIT_EXPECT_EQ(test, info.type, GH_VM_EXIT_TYPE_PSCI_SYSTEM_RESET2);
 	KUNIT_EXPECT_EQ(test, info.padding, 0);
@@ -742,7 +750,7 @@ static void exited_while_starting(struct kunit *test)
 	fake_rm_flush(vt->f);
 	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_STARTING);
 	KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, NULL), -EAGAIN);
-	KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), 0);
+	KUNIT_EXPECT_EQ(test, vm_poll(vm), 0);
 	fake_rm_open_gate(vt->f);
 	KUNIT_EXPECT_EQ(test, vm_thread_wait(starter), 0);
 	KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, NULL), 0);
@@ -767,7 +775,7 @@ static void status_without_exited(struct kunit *test)
 
 	flush_delayed_work(&vm->ghvm->exit_work);
 	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_EXITED);
-	KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), EPOLLHUP);
+	KUNIT_EXPECT_EQ(test, vm_poll(vm), VM_POLL_HUP);
 	KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, &info), 0);
 	KUNIT_EXPECT_EQ(test, info.type, GH_VM_EXIT_TYPE_UNKNOWN);
 	KUNIT_EXPECT_EQ(test, info.reason_size, 0);
@@ -964,7 +972,7 @@ static void stale_notification_and_a_start(struct kunit *test)
 		flush_delayed_work(&vm->ghvm->exit_work);
 		KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_RUNNING);
 		KUNIT_EXPECT_EQ(test, vm_exit_info(vt, vm, NULL), -EAGAIN);
-		KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), 0);
+		KUNIT_EXPECT_EQ(test, vm_poll(vm), 0);
 
 		vm_close(vt, vm);
 		vm_settle(vt, vm);
@@ -1051,7 +1059,7 @@ static void others_go_on(struct kunit *test)
 	fake_rm_guest_exits(vt->f, others[0]->ghvm->vmid, GH_VM_EXIT_TYPE_VM_EXIT, NULL, 0);
 	fake_rm_flush(vt->f);
 	KUNIT_EXPECT_EQ(test, gh_vm_state(others[0]->ghvm), GH_VM_EXITED);
-	KUNIT_EXPECT_EQ(test, vfs_poll(others[0]->file, NULL), EPOLLHUP);
+	KUNIT_EXPECT_EQ(test, vm_poll(others[0]), VM_POLL_HUP);
 	KUNIT_EXPECT_EQ(test, vm_exit_info(vt, others[0], NULL), 0);
 
 	KUNIT_EXPECT_EQ(test, vm_add_mem(vt, others[1], &spare_region), 0);
@@ -1442,6 +1450,7 @@ static void device_file(struct kunit *test)
 	const struct rlimit saved = *rlim;
 	struct gh_vm *ghvm;
 	long fd;
+	bool cloexec;
 
 	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file, GH_CREATE_VM, 1), -EINVAL);
 	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file, GH_CREATE_VM, ~0UL), -EINVAL);
@@ -1458,8 +1467,9 @@ static void device_file(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, vm_file);
 	KUNIT_EXPECT_PTR_EQ(test, vm_file->f_op, &gh_vm_fops);
 	rcu_read_lock();
-	KUNIT_EXPECT_TRUE(test, test_bit(fd, files_fdtable(current->files)->close_on_exec));
+	cloexec = test_bit(fd, files_fdtable(current->files)->close_on_exec);
 	rcu_read_unlock();
+	KUNIT_EXPECT_TRUE(test, cloexec);
 	ghvm = gh_vm_get(vm_file->private_data);
 	KUNIT_EXPECT_EQ(test, gh_vm_state(ghvm), GH_VM_NEW);
 	KUNIT_EXPECT_EQ(test, kref_read(&vt->mgr->kref), refs + 1);
@@ -1877,7 +1887,7 @@ static void removal_ends_the_quarantine(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vm_pinned(vt), 0);
 	check_fdinfo(vt, vm, "state:\texited\n");
 	check_fdinfo(vt, vm, "regions:\t0\n");
-	KUNIT_EXPECT_EQ(test, vfs_poll(vm->file, NULL), EPOLLHUP);
+	KUNIT_EXPECT_EQ(test, vm_poll(vm), VM_POLL_HUP);
 	vm_expect_gone(vt, vm);
 }
 
@@ -1956,8 +1966,8 @@ static void random_faults(struct kunit *test)
 {
 	static const enum fake_rm_op ops[] = {
 		FAKE_RM_ALLOC_VMID, FAKE_RM_LEND, FAKE_RM_SHARE, FAKE_RM_CONFIGURE, FAKE_RM_INIT,
-		FAKE_RM_GET_RESOURCES, FAKE_RM_START, FAKE_RM_STOP, FAKE_RM_RESET, FAKE_RM_GET_STATE, FAKE_RM_RECLAIM,
-		FAKE_RM_DEALLOC_VMID,
+		FAKE_RM_GET_RESOURCES, FAKE_RM_START, FAKE_RM_STOP, FAKE_RM_RESET,
+		FAKE_RM_GET_STATE, FAKE_RM_RECLAIM, FAKE_RM_DEALLOC_VMID,
 	};
 	struct vm_test *vt = test->priv;
 	struct rnd_state rnd;

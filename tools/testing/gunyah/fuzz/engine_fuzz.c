@@ -174,9 +174,9 @@ static void receive(const uint8_t *packet, size_t len)
 		return;
 
 	if (msg.type == 2 && call.active && !call.answered && msg.id == call.id) {
-		if (!call.sent)
+		if (!call.sent) {
 			call.unclear = true;
-		else if (msg.seq == call.seq) {
+		} else if (msg.seq == call.seq) {
 			call.answered = true;
 			call.reply = msg;
 		}
@@ -619,7 +619,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&call, 0, offsetof(typeof(call), reply));
 	told = NULL;
 	told_end = &told;
-	tx_n = n_calls = n_waiting = n_told = n_lost = alloc_fails_in = alloc_failures = 0;
+	tx_n = 0;
+	n_calls = 0;
+	n_waiting = 0;
+	n_told = 0;
+	n_lost = 0;
+	alloc_fails_in = 0;
+	alloc_failures = 0;
 	refuse_send = false;
 	shim_jiffies = 0;
 	for (i = 0; i < LISTENERS; i++) {

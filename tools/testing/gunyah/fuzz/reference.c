@@ -27,13 +27,7 @@ enum ref_result ref_packet(struct reference *ref, const uint8_t *packet, size_t 
 		memcpy(alone.head, packet, 8);
 		keep(&alone, packet, len);
 		ref = &alone;
-	} else if (packet[1] % 4) {
-		ref->open = true;
-		ref->pieces = 0;
-		memcpy(ref->head, packet, 8);
-		keep(ref, packet, len);
-		return REF_MORE;
-	} else {
+	} else if (packet[1] % 4 == 0) {
 		/* Same number of packets, sequence number and id as the first */
 		if (!ref->open || more != ref->head[1] / 4 || memcmp(packet + 2, ref->head + 2, 6))
 			return REF_STRAY;
@@ -41,6 +35,12 @@ enum ref_result ref_packet(struct reference *ref, const uint8_t *packet, size_t 
 		if (ref->pieces <= more)
 			return REF_MORE;
 		ref->open = false;
+	} else {
+		ref->open = true;
+		ref->pieces = 0;
+		memcpy(ref->head, packet, 8);
+		keep(ref, packet, len);
+		return REF_MORE;
 	}
 
 	msg->type = ref->head[1] % 4;

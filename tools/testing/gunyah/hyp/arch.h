@@ -29,7 +29,9 @@ typedef uint64_t u64;
 	asm volatile("mrs %0, " #r : "=r" (__v));			\
 	__v;								\
 })
-#define write_sysreg(v, r) asm volatile("msr " #r ", %x0" : : "rZ" ((u64)(v)) : "memory")
+#define write_sysreg(v, r) ({						\
+	asm volatile("msr " #r ", %x0" : : "rZ" ((u64)(v)) : "memory");	\
+})
 
 /* Names that the assembler does not know at the base architecture level */
 #define ICC_SRE_EL2		S3_4_C12_C9_5
@@ -57,11 +59,27 @@ typedef uint64_t u64;
 #define read_sysreg_s(r)	read_sysreg(r)
 #define write_sysreg_s(v, r)	write_sysreg(v, r)
 
-#define isb()		asm volatile("isb" : : : "memory")
-#define dsb(opt)	asm volatile("dsb " #opt : : : "memory")
-#define wfi()		asm volatile("wfi" : : : "memory")
-#define cpu_relax()	asm volatile("yield" : : : "memory")
-#define barrier()	asm volatile("" : : : "memory")
+#define dsb(opt)	({ asm volatile("dsb " #opt : : : "memory"); })
+
+static inline void isb(void)
+{
+	asm volatile("isb" : : : "memory");
+}
+
+static inline void wfi(void)
+{
+	asm volatile("wfi" : : : "memory");
+}
+
+static inline void cpu_relax(void)
+{
+	asm volatile("yield" : : : "memory");
+}
+
+static inline void barrier(void)
+{
+	asm volatile("" : : : "memory");
+}
 
 static inline u32 mmio_read32(u64 addr)
 {

@@ -104,7 +104,7 @@ bool bell_resource(u16 vmid, u32 index, struct rm_resource *r)
 	return true;
 }
 
-/* A level that its only flags' acknowledgement has ended is still an event. */
+/* A level that ended because its only flags were acknowledged is still an event. */
 static void drive(const struct bell *b, bool event)
 {
 	bool high = b->flags & b->enabled;

@@ -104,6 +104,7 @@ struct guest_s2 {
 	u64 *pgd;
 	u16 vmid;
 };
+
 void guest_s2_pool_init(void);
 u64 guest_s2_pool_free(void);
 u64 guest_s2_tables(u64 ipa, u64 size);
@@ -154,11 +155,14 @@ enum call_count {
 	COUNT_HVC_TICKS,
 	CALL_COUNTS,
 };
+
 /* As the registers of the control page */
 struct script_rule {
 	u32 call, vcpu, after, skip, count, error, state, data[6];
 };
+
 extern u32 call_counts[CALL_COUNTS];
+
 void count(enum call_count which, u32 n);
 bool script_add(const struct script_rule *rule);
 void script_clear(void);
@@ -181,6 +185,7 @@ enum cap_kind {
 	CAP_VCPU,
 	CAP_BELL,
 };
+
 u64 cap_id(u32 slot);
 u32 cap_take(enum cap_kind kind, u16 vmid, u16 index);
 void cap_free(u32 slot);

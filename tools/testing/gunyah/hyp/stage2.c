@@ -23,7 +23,7 @@
 #define S2_AP_READ	BIT(6)
 #define S2_AP_WRITE	BIT(7)
 #define S2_XN		BIT(54)
-#define S2_ATTR_DEVICE	(1UL << 2)	/* nGnRE */
+#define S2_ATTR_DEVICE	BIT(2)		/* nGnRE */
 #define S2_ATTR_NORMAL	(0xfUL << 2)	/* write-back */
 #define S2_ADDR_MASK	0x0000fffffffff000UL
 
@@ -34,7 +34,7 @@
 #define VTCR_RES1	BIT(31)
 #define VTCR_SH0_INNER	(3UL << 12)
 #define VTCR_RGN0_WBWA	((1UL << 10) | (1UL << 8))
-#define VTCR_SL0_L1	(1UL << 6)
+#define VTCR_SL0_L1	BIT(6)
 
 #define PTRS		512
 #define BLOCK_SIZE	(PTRS * PAGE_SIZE)

@@ -121,7 +121,8 @@ static void linux_dtb_chosen(void)
 	CHECK_EQ(fdt_path_offset(dtb, path), find(dtb, "ns16550a"));
 	free(dtb);
 
-	l.initrd = l.initrd_end = 0;
+	l.initrd = 0;
+	l.initrd_end = 0;
 	l.cmdline = NULL;
 	dtb = make(&l, &config);
 	chosen = fdt_path_offset(dtb, "/chosen");

@@ -28,7 +28,9 @@ struct queue {
 	struct vring_desc desc[QUEUE_SIZE];
 	struct vring_desc behind;	/* would do if it were in the queue */
 	uint16_t avail_flags, avail_idx, avail_ring[QUEUE_SIZE];
-	uint16_t used_flags __attribute__((aligned(4))), used_idx;
+
+	_Alignas(4) uint16_t used_flags;
+	uint16_t used_idx;
 	struct vring_used_elem used_ring[QUEUE_SIZE];
 } __attribute__((aligned(4096)));
 
@@ -178,7 +180,7 @@ static void virtio_transmit(void)
 	int i;
 
 	begin();
-	strcpy(w->text, "to be seen");
+	snprintf(w->text, sizeof(w->text), "to be seen");
 	w->queue[TRANSMIT].desc[3] = (struct vring_desc){ gpa(w->text), 6, VRING_DESC_F_NEXT, 5 };
 	w->queue[TRANSMIT].desc[5] = (struct vring_desc){ gpa(w->text + 6), 4, 0, 0 };
 	/* More often than there are places in the queue */

@@ -46,7 +46,7 @@ static int quiet(void)
 	unsigned int i;
 	int err = 0;
 
-	for (i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
 		err = err ?: set(attrs[i], "probability", "0");
 		err = err ?: set(attrs[i], "times", "-1");
 		err = err ?: set(attrs[i], "space", "0");
@@ -93,9 +93,11 @@ static void spare_irq_files(bool spare)
 	unsigned long start = 0, end = 0;
 	unsigned int i;
 
-	if (spare && !function_text("register_irq_proc", &start, &end))
-		start = end = 0;
-	for (i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++) {
+	if (spare && !function_text("register_irq_proc", &start, &end)) {
+		start = 0;
+		end = 0;
+	}
+	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
 		set_number(attrs[i], "reject-start", start);
 		set_number(attrs[i], "reject-end", end);
 		set_number(attrs[i], "stacktrace-depth", 32);

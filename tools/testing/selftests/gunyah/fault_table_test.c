@@ -192,10 +192,12 @@ static const struct arg cut[] = { { 0, 0 }, { 1, 0 }, { 4, 0 }, { 7, 0 } };
 static const struct arg unknown_states[] = {
 	{ 0x407, 0 }, { 0x40c, 0 }, { 0x480, 0 }, { 0x4ff, 0 },
 };
+
 static const struct arg wrong_states[] = {
 	{ 0x400, 0 }, { 0x401, 0 }, { 0x402, 0 }, { 0x403, 0 }, { 0x404, 0 }, { 0x405, 0 },
 	{ 0x406, 0 }, { 0x408, 0 }, { 0x409, 0 }, { 0x40a, 0 }, { 0x40b, 0 },
 };
+
 static const struct arg unknown_types[] = { { 0x277, 0 } };
 static const struct arg wrong_sizes[] = { { 0x4ff, 0 }, { 0x7ff, 0 } };
 
@@ -326,6 +328,7 @@ static bool run_case(const char *what, const char *kind, const struct arg *arg,
 	struct fault_outcome o;
 	unsigned int attempt;
 	long may_stray;
+	char row[64];
 
 	for (attempt = 1;; attempt++) {
 		alarm(CASE_LIMIT);
@@ -345,10 +348,12 @@ static bool run_case(const char *what, const char *kind, const struct arg *arg,
 	}
 
 	cases++;
-	ksft_print_msg("%-20s %-15s %8x | %5d %5u %5d | %5ld %5ld %5ld %5ld %5ld | %5ld %5ld | %-12s %s%s\n",
-		       what, kind, arg->value, o.start, o.start_ms + o.close_ms, o.exit_type,
-		       o.kept.vmids, o.kept.rm_parcels, o.kept.lent_pages, o.kept.listed,
-		       o.kept.quarantined, o.lost.vmids, o.lost.listed, end_name(e->end),
+	snprintf(row, sizeof(row), "%5ld %5ld %5ld %5ld %5ld | %5ld %5ld", o.kept.vmids,
+		 o.kept.rm_parcels, o.kept.lent_pages, o.kept.listed, o.kept.quarantined,
+		 o.lost.vmids, o.lost.listed);
+	ksft_print_msg("%-20s %-15s %8x | %5d %5u %5d | %s | %-12s %s%s\n", what, kind,
+		       arg->value, o.start, o.start_ms + o.close_ms, o.exit_type, row,
+		       end_name(e->end),
 		       complaint ? "FAILED: " : "ok", complaint ?: "");
 	if (complaint)
 		failed_cases++;

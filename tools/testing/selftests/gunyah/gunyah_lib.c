@@ -124,7 +124,7 @@ int guest_load(struct guest *g, const char *payload)
 	}
 	if (g->page) {
 		options.shm = shm;
-		options.n_shm = sizeof(shm) / sizeof(shm[0]);
+		options.n_shm = ARRAY_SIZE(shm);
 		gh_console_init(&g->console, g->console_mem.addr);
 		memset(g->page_mem.addr, 0, g->page_mem.size);
 	}
@@ -952,7 +952,7 @@ static long module_refs(void)
 	long refs = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(modules); i++) {
 		snprintf(path, sizeof(path), "/sys/module/%s/refcnt", modules[i]);
 		if (!read_text(path, text, sizeof(text)))
 			refs += atol(text);
@@ -991,8 +991,7 @@ static const char *const resource_names[] = {
 	"quarantined regions", "quarantined pages", "pinned pages", "module references",
 };
 
-_Static_assert(sizeof(struct resources) ==
-	       sizeof(resource_names) / sizeof(resource_names[0]) * sizeof(long),
+_Static_assert(sizeof(struct resources) == ARRAY_SIZE(resource_names) * sizeof(long),
 	       "each field has a name");
 
 void resources_more(const struct resources *before, struct resources *more)

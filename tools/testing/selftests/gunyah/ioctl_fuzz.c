@@ -512,8 +512,10 @@ int main(int argc, char **argv)
 	ksft_print_msg("seed %#llx, %lu operations by each of %d threads\n",
 		       (unsigned long long)seed, ops, THREADS);
 
-	for (i = 0; i < SLOTS; i++)
-		slots[i] = vcpus[i] = -1;
+	for (i = 0; i < SLOTS; i++) {
+		slots[i] = -1;
+		vcpus[i] = -1;
+	}
 	for (i = 0; i < EVENTS; i++)
 		events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	sigaction(SIGUSR1, &action, NULL);

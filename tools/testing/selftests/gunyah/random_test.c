@@ -146,8 +146,8 @@ static void print_script(const char *what, unsigned int i, const struct fault_sc
 
 	ksft_print_msg("%s: guest %u, %s%s%s%s: START %d, %u + %u ms, %u hits: %s\n", what, i,
 		       s->payload, s->await_end ? ", end awaited" : "",
-		       s->fragmented ? ", fragmented" : "", s->proxy ? ", proxy" : "", o->start, o->start_ms, o->close_ms,
-		       o->hits, o->wrong[0] ? o->wrong : "ok");
+		       s->fragmented ? ", fragmented" : "", s->proxy ? ", proxy" : "", o->start,
+		       o->start_ms, o->close_ms, o->hits, o->wrong[0] ? o->wrong : "ok");
 	for (r = 0; r < s->n_rules; r++)
 		ksft_print_msg("    message %08x, action %u, argument %#x, skip %u, count %d\n",
 			       s->rules[r].msg, s->rules[r].action, s->rules[r].arg,
@@ -247,7 +247,7 @@ int main(int argc, char **argv)
 		else if (opt == 'd')
 			deadline = strtoul(optarg, NULL, 0);
 		else
-			ksft_exit_fail_msg("usage: random_test [-n GUESTS] [-s SEED] [-f FIRST] [-d DEADLINE]\n");
+			ksft_exit_fail_msg("usage: random_test [-n N] [-s SEED] [-f N] [-d MS]\n");
 	}
 	gunyah = gh_open();
 	if (gunyah == -ENOENT)
@@ -277,8 +277,8 @@ int main(int argc, char **argv)
 			ksft_print_msg("%u guests, %u failed, %llu ms each\n", i, failed,
 				       (unsigned long long)(now_ms() - start) / i);
 	}
-	ksft_print_msg("%u messages met a rule, %u guests did not start, of %u something was kept, %u repeated\n",
-		       hits, not_started, kept, repeated);
+	ksft_print_msg("%u messages met a rule, %u guests did not start\n", hits, not_started);
+	ksft_print_msg("of %u guests something was kept, %u were repeated\n", kept, repeated);
 	/* A few guests may happen to meet none */
 	ksft_test_result(!failed && (hits || n < 10), "%u guests with random faults\n", n);
 	resources_more(&before, &more);

@@ -17,6 +17,7 @@ static void __attribute__((constructor)) helper(int argc, char **argv)
 {
 	static uint8_t __attribute__((aligned(65536))) memory[65536];
 	struct gh_vm_exit_info info;
+	struct pollfd end = {};
 	struct guest g = { .has_vm = true };
 	int err;
 
@@ -30,7 +31,8 @@ static void __attribute__((constructor)) helper(int argc, char **argv)
 	    gh_set_dtb(g.vm, GH_GUEST_BASE, 0x1000) != -EBUSY)
 		_exit(HELPER_WRONG);
 	/* The end comes by poll(); there is no console to read */
-	if (poll(&(struct pollfd){ .fd = g.vm }, 1, EVENT_MS) != 1 || gh_exit_info(g.vm, &info) ||
+	end.fd = g.vm;
+	if (poll(&end, 1, EVENT_MS) != 1 || gh_exit_info(g.vm, &info) ||
 	    info.type != GH_VM_EXIT_TYPE_PSCI_SYSTEM_RESET)
 		_exit(HELPER_WRONG);
 	_exit(HELPER_FINE);

@@ -67,7 +67,7 @@ static int expected(FIXTURE_DATA(sweep) *self, const struct gh_userspace_memory_
 
 /* Adds the region and removes it. Returns false if either gives something unexpected. */
 static bool try_region(struct __test_metadata *_metadata, FIXTURE_DATA(sweep) *self,
-		        const struct gh_userspace_memory_region *r)
+		       const struct gh_userspace_memory_region *r)
 {
 	struct gh_userspace_memory_region remove = { .label = r->label };
 	int want = expected(self, r), err;

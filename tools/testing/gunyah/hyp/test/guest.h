@@ -29,7 +29,7 @@
 #define DO_TIMER		14	/* so many interrupts of the timer */
 #define DO_ORDER		15	/* more interrupts than list registers */
 #define DO_IPI			16	/* so many rounds between all vCPUs */
-#define DO_SPIN			17	/* an interrupt of the second vCPU's; the first looks, off */
+#define DO_SPIN			17	/* an interrupt of the second vCPU's; the first looks */
 #define DO_REGISTERS		18	/* what an operating system looks at when it starts */
 #define DO_BELLS		19	/* report interrupts, and store how many; again */
 #define DO_MASKED		20	/* sleeps with its timer masked in that way */

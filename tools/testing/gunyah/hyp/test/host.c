@@ -899,7 +899,7 @@ static void test_guests_together(void)
 
 	ok(prepare(&a, 0, DO_WFI, 0, 6, false) && !call_vmid(MSG_START, a.vmid, NULL),
 	   "a guest that waits for an interrupt");
-	/* It had its turns when others have come to their end. Were it to reset, that would show. */
+	/* It had its turns when others have come to their end. A reset would show. */
 	for (good = true, i = 0; good && i < 4; i++) {
 		good = prepare(&b, 0x20000, DO_REPORT_AND_OFF, 0, 6, false);
 		n_notes = 0;

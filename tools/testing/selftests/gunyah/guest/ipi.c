@@ -45,7 +45,9 @@ for_asm char stacks[IPI_MAX_CPUS][STACK_SIZE] __attribute__((aligned(16)));
 for_asm void work(unsigned int me);
 for_asm void secondary(void);
 
-#define write_sys(reg, value)	asm volatile("msr " reg ", %0" : : "r" ((uint64_t)(value)) : "memory")
+#define write_sys(reg, value) ({						\
+	asm volatile("msr " reg ", %0" : : "r" ((uint64_t)(value)) : "memory");	\
+})
 #define read_sys(reg) ({							\
 	uint64_t value_;							\
 	asm volatile("mrs %0, " reg : "=r" (value_) : : "memory");		\
@@ -185,8 +187,7 @@ void work(unsigned int me)
 }
 
 /* x0: the number of the vCPU */
-asm(
-"	.text\n"
+asm("	.text\n"
 "	.globl	secondary\n"
 "	.hidden	secondary\n"
 "secondary:\n"
