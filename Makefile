@@ -315,7 +315,8 @@ suite-kunit: apply
 	@$(step) kunit $(kunit) build $(kunit-args) --jobs $(JOBS) \
 		--kunitconfig $(CURDIR)/drivers/virt/gunyah/.kunitconfig \
 		--make_options 'CC=$(ccache)$(if $(kunit-arm64),$(cc),gcc)'
-	@$(lab)/kunit.py $(kunit-out) $(kunit) exec $(kunit-args) --timeout 300
+	@$(lab)/kunit.py $(kunit-out) $(kunit) exec $(kunit-args) --timeout 300 \
+		--kernel_args 'trace_event=gunyah:*'
 
 # Blocks of memory in the tests are so many pages, not bytes
 kunit-booted := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:' \

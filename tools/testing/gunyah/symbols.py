@@ -32,7 +32,7 @@ class Module:
             kind, name = line.split()[-2:]
             if kind == "U":
                 self.needs.add(name)
-            elif kind.isupper() and not name.startswith("__"):
+            elif kind.isupper() and name not in OWN:
                 self.has.add(name)
 
 

@@ -446,10 +446,10 @@ GUNYAH_TEST(vcpu)
 	struct echo echo;
 	char vmid[16];
 
+	TRACE_BEGIN();
 	ASSERT_EQ(0, guest_alloc_vcpus(g, "echo", 1, NULL, 0));
 	ASSERT_EQ(0, guest_setup(g, self->dev, 0));
 	echo_init(g, &echo, ROUNDS, 0);
-	TRACE_BEGIN();
 	ASSERT_EQ(0, gh_start(g->vm));
 	snprintf(vmid, sizeof(vmid), "%s", fdinfo(g->vm, "vmid"));
 	for (i = 0; i < 2 * ROUNDS && !wrong; i++) {
