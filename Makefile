@@ -7,7 +7,6 @@ JOBS	?= $(shell nproc)
 
 lab	:= tools/testing/gunyah
 build	:= $(CURDIR)/build
-log	:= $(build)/log
 step	:= $(lab)/step.py
 
 export V
@@ -24,13 +23,17 @@ ccache	:= $(if $(shell command -v ccache),ccache )
 cross	:= aarch64-linux-gnu-
 cc	:= $(cross)gcc
 san	:= $(addprefix -,$(SAN))
+# What is built for another version than 6.12, or says how that went, is kept apart
+other	= $(addprefix -,$(filter-out 6.12,$(KERNEL)))
+log	= $(build)/log$(other:-%=/%)
 ifdef KDIR
 tree	:= $(abspath $(KDIR))
+override KERNEL := $(shell sed -n 's/^\(VERSION\|PATCHLEVEL\) *= *//p' $(tree)/Makefile | paste -sd.)
 out	:= $(build)/kernel-$(firstword $(shell echo $(tree) | cksum))$(san)
 unpacked :=
 else
 tree	:= $(build)/linux-$(KERNEL)
-out	:= $(build)/kernel$(if $(filter-out 6.12,$(KERNEL)),-$(KERNEL))$(san)
+out	:= $(build)/kernel$(other)$(san)
 unpacked := $(tree)/.lab-unpacked
 endif
 # No part of the job server of this make, which runs one step at a time
@@ -48,14 +51,15 @@ kvars-kcsan := KCSAN_SANITIZE=n $(patsubst %,KCSAN_SANITIZE_%=y,$(objects) mailb
 kvars-coverage := $(patsubst %,GCOV_PROFILE_%=y,$(objects))
 libfdt	:= $(tree)/scripts/dtc/libfdt
 hypvars	:= O=$(build)/hyp LIBFDT=$(libfdt) CROSS_COMPILE=$(cross)
-root	:= $(build)/root$(san)
+selftests := $(build)/selftests$(other)
+root	:= $(build)/root$(other)$(san)
 image	:= $(out)/arch/arm64/boot/Image
-initramfs := $(build)/initramfs$(san).gz
+initramfs := $(build)/initramfs$(other)$(san).gz
 # The same kernel, never one that is slow, and what the host has more to boot it
-guest	:= $(build)/guest
+guest	:= $(build)/guest$(other)
 guest-image := $(patsubst %$(san),%,$(out))/arch/arm64/boot/Image
-initramfs-linux := $(build)/initramfs$(san)-linux.gz
-fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
+initramfs-linux := $(build)/initramfs$(other)$(san)-linux.gz
+fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -69,7 +73,7 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #:                         to use (Ctrl-A x leaves the guest)
 #: make bench-exits        instructions and hypercalls that leaving and interrupting a guest cost
 #: make check              all tests; the last line tells how many passed
-#: make check-all          the same, and what of it needs SAN=kasan and SAN=kcsan
+#: make check-all          the same, and what of it needs SAN=kasan, SAN=kcsan and KERNEL=6.1
 #: make lint               static checks: checkpatch, sparse, coccicheck, dt_binding_check, ...
 #: make kunit              unit tests in user-mode Linux; with ARCH=arm64 in QEMU
 #: make docs               the documentation as HTML, compared with the code
@@ -92,7 +96,9 @@ fragments := $(lab)/kernel.config $(SAN:%=$(lab)/%.config)
 #: make clean              remove everything that was built
 #:
 #: KDIR=DIR     use this kernel tree instead of Debian's linux-source
-#: KERNEL=6.12  version of linux-source
+#: KERNEL=6.1   version of linux-source (default: 6.12). "make check KERNEL=6.1" is what of the
+#:              tests depends on the kernel, and boots the unit tests instead of
+#:              running them in user-mode Linux; so with KDIR if that is a 6.1
 #: HYP=FILE     boot this Gunyah image (ELF) instead of the test hypervisor
 #: POLICY=debug, CPUS=4     for make boot: of the test hypervisor; that the host sees
 #: QEMU_ARGS="..."          more arguments for QEMU
@@ -159,7 +165,7 @@ vmm: apply
 
 selftests: apply
 	@$(step) selftests $(submake) -C $(tree)/tools/testing/selftests/gunyah \
-		OUTPUT=$(build)/selftests LDFLAGS=-static \
+		OUTPUT=$(selftests) LDFLAGS=-static \
 		ARCH=arm64 CROSS_COMPILE=$(cross)
 
 $(build)/init: $(lab)/init.c
@@ -180,9 +186,9 @@ image: kernel $(if $(HYP),,hyp) vmm selftests $(build)/init
 	@cp $(build)/init $(root)/init
 	@cp $(out)/drivers/virt/gunyah/*.ko $(out)/drivers/mailbox/gunyah-msgq*.ko \
 		$(root)/lib/modules/lab
-	@cp $(build)/gh-vmm/gh-vmm $(build)/selftests/bench_exits $(root)/bin
-	@cp $(addprefix $(build)/selftests/,$(tests)) $(root)/tests
-	@cp $(build)/selftests/*.bin $(root)/guests
+	@cp $(build)/gh-vmm/gh-vmm $(selftests)/bench_exits $(root)/bin
+	@cp $(addprefix $(selftests)/,$(tests)) $(root)/tests
+	@cp $(selftests)/*.bin $(root)/guests
 	@$(cross)strip $(root)/init $(root)/bin/* $(root)/tests/*
 ifeq ($(SAN),coverage)
 	@$(step) gcov_save $(cc) -static -O2 -Wall -Wextra -Werror -o $(root)/bin/gcov_save \
@@ -200,7 +206,7 @@ image-linux: image $(build)/busybox
 	@$(if $(SAN),$(MAKE) -s SAN= kernel)
 	@rm -rf $(guest)
 	@mkdir -p $(guest)/initramfs/bin $(guest)/root/guests $(guest)/root/tests
-	@$(cross)strip -o $(guest)/root/tests/linux_test $(build)/selftests/linux_test
+	@$(cross)strip -o $(guest)/root/tests/linux_test $(selftests)/linux_test
 	@cp $(build)/busybox $(guest)/initramfs/bin
 	@cp $(lab)/guest-init $(guest)/initramfs/init
 	@cp $(guest-image) $(guest)/root/guests
@@ -249,15 +255,19 @@ suites	:= lab lint docs model vmm fuzz kunit hyp image builds:image bare:image p
 san-suites := image $(if $(filter 16k 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
 	$(if $(filter kasan,$(SAN)),smp:image)
 san-kernels := kasan kcsan
+# The kernel that is booted has the unit tests: to build one more takes long
+suites-6.1 := lab image builds:image kunit-booted:image production:image debug:image lost:image \
+	cpus1:image cpus4:image image-linux:image linux:image-linux
 
 check: deps
-	@$(lab)/check.py $(if $(SAN),$(san-suites),$(suites))
+	@$(lab)/check.py $(if $(SAN),$(san-suites),$(or $(suites-$(KERNEL)),$(suites)))
 
 check-all: deps
+	@sh $(lab)/deps.sh 6.1
 	@$(lab)/check.py $(suites) $(foreach s,$(san-kernels),$s/image $s/sanitizer:$s/image) \
-		kasan/smp:kasan/image
+		kasan/smp:kasan/image $(foreach s,$(suites-6.1),6.1/$(subst :,:6.1/,$s))
 
-.PHONY: $(foreach s,$(suites) $(san-suites),suite-$(firstword $(subst :, ,$s)))
+.PHONY: $(foreach s,$(suites) $(san-suites) $(suites-6.1),suite-$(firstword $(subst :, ,$s)))
 
 suite-lab: apply
 	@$(lab)/test_judge.py
@@ -277,7 +287,8 @@ suite-image suite-image-linux: suite-%:
 	@$(MAKE) -s $* >&2 && echo 'ok 1 - built' && echo 1..1
 
 suite-builds: apply
-	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/builds.py $(tree) $(out)-builds $(out) '$(NAMES)'
+	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/builds.py $(tree) $(out)-builds $(out) \
+		'$(or $(NAMES),$(if $(suites-$(KERNEL)),^arm64:))'
 
 docs: deps
 	@$(lab)/check.py docs
@@ -322,8 +333,8 @@ suite-kunit: apply
 kunit-booted := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:' \
 	--wanted '\# gunyah_vcpu: pass:'
 suite-kunit-booted:
-	@$(boot) kunit --name kunit-$(SAN) $(kunit-booted) --timeout 400 --qemu='-m 4096' \
-		--log $(log)/boot-kunit-$(SAN).log
+	@$(boot) kunit --name kunit$(other)$(san) $(kunit-booted) --timeout 400 --qemu='-m 4096' \
+		--log $(log)/boot-kunit$(san).log
 
 # In a copy of the tree
 mutate: apply

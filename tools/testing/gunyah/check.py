@@ -3,13 +3,14 @@
 """Run test suites one after the other and sum them up: check.py [SUITE[:NEEDS]]...
 
 A suite is a target "suite-SUITE" of the makefile that prints TAP; SAN/SUITE is one
-with the kernel SAN. One whose NEEDS, another suite, failed is not run and counts as
-failed. All suites are run, whatever comes out; the last line is "N passed, N failed,
-N skipped".
+with the kernel SAN, 6.1/SUITE one with that version. One whose NEEDS, another suite,
+failed is not run and counts as failed. All suites are run, whatever comes out; the last
+line is "N passed, N failed, N skipped".
 """
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -32,9 +33,11 @@ def run_suite(name):
     """Return the results of a suite."""
     reader = tap.Reader()
     timed_out = threading.Event()
-    san, _, target = name.rpartition("/")
+    kernel, _, target = name.rpartition("/")
+    variable = "KERNEL" if re.fullmatch(r"\d+\.\d+", kernel) else "SAN"
+    variables = ["%s=%s" % (variable, kernel)] if kernel else []
     child = subprocess.Popen([os.environ.get("MAKE", "make"), "-s", "--no-print-directory",
-                              "suite-" + target] + (["SAN=" + san] if san else []),
+                              "suite-" + target] + variables,
                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              start_new_session=True)
 

@@ -5,6 +5,9 @@
   overlay.py apply TREE     copy the files, insert the lines of Kconfig.snippet
   overlay.py unapply TREE   restore the tree byte for byte
 
+The files are for Linux 6.12. The patches in tools/testing/gunyah/backport/VERSION are
+applied to what is copied into a tree of that version, to Kconfig.snippet as well.
+
 What was done is kept in TREE/.gunyah-overlay: a manifest and the originals of
 the edited files. The manifest is written before the tree is touched, so that an
 interrupted run can be repeated or undone. Everything is checked before anything
@@ -16,16 +19,21 @@ import fnmatch
 import hashlib
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
+import tempfile
 
 STATE = ".gunyah-overlay"
 PARTS = ("Documentation", "drivers", "include", "tools")
 # Build products and editors' leavings
 SKIP = ("build", "*.o", "*.a", "*.d", "*.ko", "*.mod", "*.mod.c", "*.order", "*.symvers", "*.cmd",
         "*.pyc", "__pycache__", "*~", "*.swp", "*.orig", "*.rej")
+# Patches for a kernel of another version than that of the overlay
+BACKPORT = "tools/testing/gunyah/backport"
 # About the overlay, and of no use in a tree that has it
-APART = ("tools/testing/gunyah/series",)
+APART = ("tools/testing/gunyah/series", BACKPORT)
 
 
 class OverlayError(Exception):
@@ -122,6 +130,36 @@ def overlay_digest(root):
     return state.hexdigest()
 
 
+def kernel_version(tree):
+    """Return the version of a kernel tree, of which "6.1" tells what is in it."""
+    found = dict(re.findall(rb"^(VERSION|PATCHLEVEL) *= *(\d+)$",
+                            read(os.path.join(tree, "Makefile")), re.MULTILINE))
+    return b".".join(found.get(name, b"") for name in (b"VERSION", b"PATCHLEVEL")).decode()
+
+
+def patched(root, version, folder):
+    """Return where the overlay for this version is: in folder if there are patches for it."""
+    patches = os.path.join(root, BACKPORT, version)
+    if not os.path.isdir(patches):
+        return root
+    for name in ["Kconfig.snippet", "MAINTAINERS", *overlay_files(root)]:
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        shutil.copy2(os.path.join(root, name), os.path.join(folder, name))
+    # Not a part of a repository that the folder happens to be in
+    env = {**os.environ, "GIT_CEILING_DIRECTORIES": os.path.dirname(folder)}
+    for name in sorted(os.listdir(patches)):
+        if not name.endswith(".patch"):
+            continue
+        run = subprocess.run(["git", "apply", "--whitespace=nowarn",
+                              os.path.join(patches, name)], cwd=folder, env=env, check=False,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if run.returncode:
+            raise OverlayError("%s: does not apply to the overlay\n%s" %
+                               (os.path.join(BACKPORT, version, name),
+                                run.stdout.decode(errors="replace").rstrip()))
+    return folder
+
+
 class Tree:
     def __init__(self, path):
         self.path = path
@@ -129,7 +167,7 @@ class Tree:
         self.copied = {}    # path: digests that are ours
         self.edited = {}    # path: digests of the edited file, lines that were inserted
         self.folders = []   # made by us, parents first
-        if not os.path.isfile(self.at("Kbuild")) or not os.path.isfile(self.at("MAINTAINERS")):
+        if not all(os.path.isfile(self.at(n)) for n in ("Kbuild", "MAINTAINERS", "Makefile")):
             raise OverlayError("%s is not a kernel tree" % path)
         if os.path.exists(self.at(STATE, "manifest")):
             state = json.loads(read(self.at(STATE, "manifest")))
@@ -190,6 +228,11 @@ class Tree:
         self.folders = [f for f in self.folders if os.path.isdir(self.at(f))]
 
     def apply(self, root):
+        """Put the overlay into the tree, as it is for the tree's version."""
+        with tempfile.TemporaryDirectory() as folder:
+            return self.copy(patched(root, kernel_version(self.path), folder))
+
+    def copy(self, root):
         names = overlay_files(root)
         data = {name: read(os.path.join(root, name)) for name in names}
 

@@ -43,10 +43,47 @@ OVERLAY = {
 }
 TREE = {
     "Kbuild": "\n",
+    "Makefile": "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 1\n",
     "MAINTAINERS": "ACRN\nF:\tx\n\nHABANA\nF:\ty\n",
     "drivers/virt/Kconfig": "menu\n\nendif\n",
     "drivers/virt/Makefile": "obj-$(CONFIG_A)\t\t+= a/\nobj-y\t+= b/\n",
     "include/linux/old.h": "int y;\n",
+}
+# What a kernel of another version needs: a changed line, a new file, one less, other lines
+BACKPORT = {
+    overlay.BACKPORT + "/6.1/0001-first.patch": """\
+A reason
+
+--- a/drivers/virt/new/new.c
++++ b/drivers/virt/new/new.c
+@@ -1 +1 @@
+-int x;
++int old;
+--- /dev/null
++++ b/drivers/virt/new/compat.h
+@@ -0,0 +1 @@
++int compat;
+""",
+    overlay.BACKPORT + "/6.1/0002-second.patch": """\
+diff --git a/include/linux/new.h b/include/linux/new.h
+deleted file mode 100644
+--- a/include/linux/new.h
++++ /dev/null
+@@ -1 +0,0 @@
+-int x;
+--- a/Kconfig.snippet
++++ b/Kconfig.snippet
+@@ -7,2 +7,3 @@
+ +obj-$(CONFIG_NEW)	+= new/
+++obj-$(CONFIG_OLD)	+= old/
+ file MAINTAINERS
+--- a/drivers/virt/new/new.c
++++ b/drivers/virt/new/new.c
+@@ -1 +1 @@
+-int old;
++int older;
+""",
+    overlay.BACKPORT + "/6.1/README": "no patch\n",
 }
 
 
@@ -104,16 +141,17 @@ class Case:
         return state(self.tree) == self.before
 
 
-def small(writer, folder):
-    def refused(function, text):
-        """The function fails with a message that has the text, and changes nothing."""
-        now = state(case.tree)
-        try:
-            function()
-        except overlay.OverlayError as error:
-            return text in str(error) and state(case.tree) == now
-        return False
+def refused(case, function, text):
+    """The function fails with a message that has the text, and changes nothing."""
+    now = state(case.tree)
+    try:
+        function()
+    except overlay.OverlayError as error:
+        return text in str(error) and state(case.tree) == now
+    return False
 
+
+def small(writer, folder):
     case = Case(folder)
     case.apply()
     writer.check(case.read("drivers/virt/Kconfig") ==
@@ -181,33 +219,98 @@ def small(writer, folder):
     case = Case(folder)
     case.apply()
     write(case.tree, {"drivers/virt/new/new.c": "int mine;\n"})
-    writer.check(refused(case.apply, "new.c") and refused(case.unapply, "new.c"),
+    writer.check(refused(case, case.apply, "new.c") and refused(case, case.unapply, "new.c"),
                  "a copy that the user changed is neither overwritten nor removed")
     case = Case(folder)
     case.apply()
     write(case.tree, {"drivers/virt/Makefile": "obj-$(CONFIG_A) += a/\nobj-m += new/\n"})
-    writer.check(refused(case.unapply, "drivers/virt/Makefile"),
+    writer.check(refused(case, case.unapply, "drivers/virt/Makefile"),
                  "inserted lines that the user changed are not guessed at")
     case = Case(folder)
     write(case.tree, {"include/linux/new.h": "int theirs;\n"})
-    writer.check(refused(case.apply, "include/linux/new.h"),
+    writer.check(refused(case, case.apply, "include/linux/new.h"),
                  "a file that is not of the overlay is not overwritten")
     for name, text, what in (("drivers/virt/Kconfig", "menu\n", "missing"),
                              ("drivers/virt/Kconfig", "endif\nendif\n", "not the only one")):
         case = Case(folder)
         write(case.tree, {name: text})
-        writer.check(refused(case.apply, name), "a line to insert at is " + what)
+        writer.check(refused(case, case.apply, name), "a line to insert at is " + what)
     case = Case(folder)
     os.unlink(os.path.join(case.tree, "drivers/virt/Makefile"))
-    writer.check(refused(case.apply, "drivers/virt/Makefile"), "a file to edit is missing")
+    writer.check(refused(case, case.apply, "drivers/virt/Makefile"), "a file to edit is missing")
     os.unlink(os.path.join(case.tree, "Kbuild"))
-    writer.check(refused(case.apply, "not a kernel tree"), "not a kernel tree")
+    writer.check(refused(case, case.apply, "not a kernel tree"), "not a kernel tree")
 
     for action in "repeated", "undone":
         for what in "first", "second":
             count = interruptions(folder, what == "second", action == "repeated")
             writer.check(count > 3, "the %s apply is interrupted at any of %d writes and %s" %
                          (what, count, action))
+
+
+def set_version(case, level, backport):
+    """Make the tree one of Linux 6.level, the overlay one with patches."""
+    write(case.root, backport)
+    write(case.tree, {"Makefile": "VERSION = 6\nPATCHLEVEL = %d\nSUBLEVEL = 1\n" % level})
+    case.before = state(case.tree)
+
+
+def versions(writer, folder):
+    def copies(case):
+        return {name for name in state(case.tree)
+                if name.startswith(("drivers/virt/new/", "include/linux/new", "tools/"))}
+
+    case = Case(folder)
+    case.apply()
+    plain = copies(case), case.read("drivers/virt/Makefile")
+    for level in 12, 10, 13:
+        case = Case(folder)
+        set_version(case, level, BACKPORT)
+        case.apply()
+        writer.check((copies(case), case.read("drivers/virt/Makefile")) == plain and
+                     case.read("drivers/virt/new/new.c") == "int x;\n",
+                     "patches for 6.1 are neither copied to 6.%d nor applied" % level,
+                     sorted(copies(case) ^ plain[0]))
+
+    case = Case(folder)
+    set_version(case, 1, BACKPORT)
+    root = state(case.root)
+    case.apply()
+    writer.check(copies(case) == plain[0] - {"include/linux/new.h"} | {"drivers/virt/new/compat.h"}
+                 and case.read("drivers/virt/new/compat.h") == "int compat;\n",
+                 "patches add and remove files", sorted(copies(case) ^ plain[0]))
+    writer.check(case.read("drivers/virt/new/new.c") == "int older;\n",
+                 "patches are applied one after the other")
+    writer.check(case.read("drivers/virt/Makefile").count("old/") == 1,
+                 "patches change the inserted lines")
+    writer.check(os.access(os.path.join(case.tree, "tools/new/run.sh"), os.X_OK),
+                 "what is not patched keeps its mode")
+    writer.check(state(case.root) == root, "the overlay itself is not patched")
+    after, stamps = state(case.tree), times(case.tree)
+    case.apply()
+    writer.check(state(case.tree) == after and times(case.tree) == stamps,
+                 "with patches twice is the same as once, too, and touches nothing")
+    shutil.rmtree(os.path.join(case.root, overlay.BACKPORT))
+    case.apply()
+    writer.check((copies(case), case.read("drivers/virt/Makefile")) == plain,
+                 "without the patches what they did goes")
+    case.unapply()
+    writer.check(case.restored(), "and unapply restores everything")
+
+    for what, broken in (("first", "int x;"), ("second", "int old;")):
+        name = "%s/6.1/000%d-%s.patch" % (overlay.BACKPORT, 1 + (what == "second"), what)
+        case = Case(folder)
+        set_version(case, 1, BACKPORT)
+        write(case.root, {name: BACKPORT[name].replace("-" + broken, "-int y;")})
+        writer.check(refused(case, case.apply, name) and case.restored(),
+                     "if the %s patch does not apply nothing is done, and it is named" % what)
+    case = Case(folder)
+    case.apply()
+    set_version(case, 1, BACKPORT)
+    case.apply()
+    write(case.tree, {"drivers/virt/new/new.c": "int mine;\n"})
+    writer.check(refused(case, case.apply, "new.c"),
+                 "a patched copy that the user changed is not overwritten")
 
 
 def interruptions(folder, second, repeat):
@@ -292,6 +395,7 @@ def main():
     writer = tap.Writer()
     with tempfile.TemporaryDirectory() as folder:
         small(writer, folder)
+        versions(writer, folder)
     for tree in sys.argv[1:]:
         # Beside the tree, for hard links
         with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(tree))) as folder:

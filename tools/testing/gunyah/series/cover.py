@@ -51,7 +51,7 @@ def letter(root, version):
         text = file.read()
     found = list(results(root))
     values = {
-        "version": ".".join(version),
+        "version": version,
         "results": table(found) if found else
                    "  (none: \"make check\" was not run on this state)",
         "bench": bench(root, found),

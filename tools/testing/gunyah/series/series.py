@@ -443,8 +443,7 @@ class Base:
     def __init__(self, tree):
         self.tree = overlay.Tree(os.path.abspath(tree))
         self.git = os.path.exists(self.tree.at(".git"))
-        self.version = re.search(r"^VERSION = (\d+)\nPATCHLEVEL = (\d+)\n",
-                                 overlay.read(self.tree.at("Makefile")).decode(), re.M).groups()
+        self.version = overlay.kernel_version(self.tree.path)
 
     def read(self, path):
         if self.git:
@@ -509,7 +508,7 @@ class Repository:
             run("git", "init", "-q", "--bare", folder)
             self.add({edit.path: base.read(edit.path)
                       for edit in overlay.load_snippet(series.root)})
-            self.base = self.git("commit-tree", "-m", "Linux %s.%s" % base.version,
+            self.base = self.git("commit-tree", "-m", "Linux " + base.version,
                                  self.git("write-tree"))
         self.tip = self.base
 
