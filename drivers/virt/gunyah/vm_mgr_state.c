@@ -72,6 +72,13 @@ const char *gh_vm_state_name(enum gh_vm_state state)
 	return gh_vm_name(gh_vm_state_names, ARRAY_SIZE(gh_vm_state_names), state);
 }
 
+/**
+ * gh_vm_rm_status_name() - The name of a state in the resource manager, for people
+ * @status: the state
+ *
+ * Context: Any.
+ * Return: a string.
+ */
 const char *gh_vm_rm_status_name(enum gh_rm_vm_status status)
 {
 	return gh_vm_name(gh_vm_rm_status_names, ARRAY_SIZE(gh_vm_rm_status_names), status);

@@ -354,7 +354,10 @@ LAYERS = (
     ("drivers/virt/gunyah/rsc_mgr_msg.[ch]", "rsc_mgr_msg.h"),
     ("include/linux/gunyah_rsc_mgr.h", "linux/gunyah.h"),
     ("include/linux/gunyah_vm_mgr.h", "linux/gunyah.h uapi/linux/gunyah.h"),
-    ("include/trace/events/gunyah.h", "linux/gunyah.h linux/gunyah_rsc_mgr.h uapi/linux/gunyah.h"),
+    ("include/trace/events/gunyah.h", ""),
+    # Has the names of what all layers trace
+    ("drivers/virt/gunyah/trace.c", "linux/gunyah.h linux/gunyah_rsc_mgr.h uapi/linux/gunyah.h "
+     "rsc_mgr.h vm_mgr.h trace/events/gunyah.h"),
     ("drivers/virt/gunyah/rsc_mgr.h", "linux/gunyah.h linux/gunyah_rsc_mgr.h"),
     ("drivers/virt/gunyah/rsc_mgr*.c", "rsc_mgr.h rsc_mgr_msg.h trace/events/gunyah.h"),
     ("drivers/virt/gunyah/vm_mgr.h",

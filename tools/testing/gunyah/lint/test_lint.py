@@ -200,7 +200,7 @@ def tools(writer, folder, arguments):
 def table(writer, folder):
     path = os.path.join(folder, "exceptions.txt")
     with open(path, "w", encoding="utf-8") as file:
-        file.write("# A comment\nONE a/* b/*\nTWO=text a/*\n\tThe reason\nTHREE a/*\n")
+        file.write("# A comment\nONE a/* b/*\nTWO=text a/*\n\ta reason\nTHREE a/*\n")
     rows = exceptions.Table(path)
     left = [checks.Finding(*found) for found in (
         ("c/x.c", 1, "ONE", ""), ("a/x.c", 1, "TWO", "other"), ("a/x.c", 1, "FOUR", ""))]
