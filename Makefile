@@ -140,8 +140,9 @@ series: deps $(unpacked)
 series-check: deps
 	@$(lab)/check.py series
 
-suite-series: deps $(unpacked)
-	@$(lab)/series/check.py --work $(build)/series $(tree) out/series $(kvars)
+suite-series suite-series-short: deps $(unpacked)
+	@$(lab)/series/check.py --work $(build)/series $(if $(filter %-short,$@),--short) \
+		$(tree) out/series $(kvars)
 
 unapply:
 	@$(lab)/overlay.py unapply $(tree)
@@ -264,7 +265,7 @@ check: deps
 
 check-all: deps
 	@sh $(lab)/deps.sh 6.1
-	@$(lab)/check.py $(suites) $(foreach s,$(san-kernels),$s/image $s/sanitizer:$s/image) \
+	@$(lab)/check.py $(suites) series-short $(foreach s,$(san-kernels),$s/image $s/sanitizer:$s/image) \
 		kasan/smp:kasan/image $(foreach s,$(suites-6.1),6.1/$(subst :,:6.1/,$s))
 
 .PHONY: $(foreach s,$(suites) $(san-suites) $(suites-6.1),suite-$(firstword $(subst :, ,$s)))
