@@ -43,12 +43,16 @@ def tests(value, kunit="y"):
 CROSS = ("ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-")
 
 
+# With gcc for arm64 is enough
+NO_KERNEL_DOC = "KERNELDOC=true"
+
+
 def cross(compiler):
     return [*CROSS, "CC=" + " ".join(CCACHE + [compiler])]
 
 
 def native(arch, compiler):
-    return ["ARCH=" + arch, "CC=" + " ".join(CCACHE + [compiler])]
+    return ["ARCH=" + arch, "CC=" + " ".join(CCACHE + [compiler]), NO_KERNEL_DOC]
 
 
 # For what is not the lab's own kernel: the smallest there is, without tracing, lockdep, COMPAT
@@ -57,9 +61,8 @@ SMALL = {"EXPERT": "y", "PRINTK": "y", "MODULES": "y", "MODULE_UNLOAD": "y", "VI
 OTHER = {**SMALL, "COMPILE_TEST": "y", "OF": "y"}
 
 ARM64 = cross("aarch64-linux-gnu-gcc")
-CLANG = cross("clang")
 # Byte orders are a matter of types, which sparse looks at
-SPARSE = ["C=1", "CHECK=sparse"]
+SPARSE = [NO_KERNEL_DOC, "C=1", "CHECK=sparse"]
 
 # Folder, variables for the kernel's make, symbols (None: those of the lab's kernel), and the
 # kernels: a name, and more symbols
@@ -86,7 +89,7 @@ KERNELS = (
     ("arm64-be", ARM64 + SPARSE, SMALL, (
         ("big endian", gunyah("m", CPU_BIG_ENDIAN="y")),
     )),
-    ("arm64-clang", CLANG, SMALL, (
+    ("arm64-clang", cross("clang") + [NO_KERNEL_DOC], SMALL, (
         ("modules and tests", tests("m")),
         ("built in", gunyah("y")),
     )),

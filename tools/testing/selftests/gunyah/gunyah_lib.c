@@ -20,6 +20,7 @@
 
 #include <libfdt.h>
 
+#include "../kselftest.h"
 #include "gunyah_lib.h"
 
 size_t page_size(void)
