@@ -20,6 +20,8 @@ import overlay
 TIMEOUT = 900
 # Beside what overlay.py copies
 TOP = (".ci/run", ".gitignore", "Kconfig.snippet", "MAINTAINERS", "Makefile", "README")
+# Not a finding: what could not be looked at
+SKIPPED = "SKIPPED"
 BINDINGS = "Documentation/devicetree/bindings"
 BINDING = BINDINGS + "/firmware/gunyah-hypervisor.yaml"
 
@@ -227,7 +229,7 @@ def coccicheck(project, find):
     def check(patch, folder):
         # Debian's coccinelle comes without the compiler that these want
         if "script:ocaml" in read(patch):
-            return []
+            return [Finding(os.path.relpath(patch, project.tree), 0, SKIPPED, "needs OCaml")]
         environment = dict(os.environ, srctree=project.tree, KBUILD_EXTMOD=folder, COCCI=patch,
                            MODE="report", J="1", V="0", C="0",
                            LINUXINCLUDE=" ".join("-I" + f for f in (
@@ -440,14 +442,6 @@ def leftovers(project, _find):
     return found
 
 
-def validate(project, schema, arguments, tree, name):
-    """What the schemas say about a devicetree."""
-    text = run(["dt-validate", "-s", schema, *arguments, tree])
-    # A finding, the schema it is from, or where in the schema it went wrong
-    return [Finding(name, 0, "DT", line.replace(project.out + "/", "")) for line in
-            text.splitlines() if not line.startswith("\t")]
-
-
 def schemas(project, folder):
     """Process our binding, and those that the tool brings."""
     if not shutil.which("dt-mk-schema"):
@@ -485,12 +479,50 @@ def binding(project, find):
         found = [Finding(BINDING, 0, "DT", line.replace(project.root + "/", ""))
                  for line in text.splitlines()]
         if os.path.exists(os.path.join(folder, "example.dtb")):
-            found += validate(project, schemas(project, folder), ["-m"],
-                              os.path.join(folder, "example.dtb"), BINDING)
+            text = run(["dt-validate", "-s", schemas(project, folder), "-m",
+                        os.path.join(folder, "example.dtb")])
+            # Each with a line about where that is from
+            found += [Finding(BINDING, 0, "DT", line) for line in text.splitlines()
+                      if not line.startswith("\t")]
         return found
 
     return find("binding", [path], check)
 
 
+def host_devicetree(project, find):
+    """what the test hypervisor's host sees, in both forms, against the binding"""
+    source = os.path.join(project.root, "tools/testing/gunyah/hyp/hostfdt.c")
+    libfdt = os.path.join(project.tree, "scripts/dtc/libfdt")
+
+    def check():
+        folder = project.folder("host")
+        program, machine = os.path.join(folder, "host_dtb"), os.path.join(folder, "qemu.dtb")
+        # As run.py starts it
+        run(["qemu-system-aarch64", "-machine",
+             "virt,virtualization=on,gic-version=3,dumpdtb=" + machine, "-cpu", "cortex-a57",
+             "-smp", "3", "-m", "512", "-display", "none", "-nic", "none"])
+        run(["gcc", "-std=gnu11", "-O2", '-DHOSTFDT="%s"' % source, "-I", project.lab + "/hyp",
+             "-I", project.lab + "/../../../drivers/virt/gunyah/tests", "-I", libfdt,
+             "-o", program, project.lab + "/lint/host_dtb.c"] +
+            [os.path.join(libfdt, name + ".c") for name in (
+                "fdt", "fdt_ro", "fdt_rw", "fdt_wip", "fdt_addresses")])
+        found = []
+        for form in [], ["binding"]:
+            tree = os.path.join(folder, "host%s.dtb" % "-".join([""] + form))
+            run([program, machine, tree, *form])
+            # What simple-bus has to say about the one that says it is one is in the binding
+            text = run(["dt-validate", "-s", schemas(project, folder), "--show-matched", "-l",
+                        os.path.basename(BINDING), tree])
+            matched = tree + ": /hypervisor: matched on schema(s)"
+            lines = [line for line in text.splitlines() if not line.startswith("\t")]
+            found += [Finding(BINDING, 0, "DT", line) for line in lines if line != matched]
+            if matched not in lines:
+                found.append(Finding(BINDING, 0, "DT", "is not for what is in " + tree))
+        return found
+
+    return find("host-devicetree", [source, project.lab + "/lint/host_dtb.c",
+                                    os.path.join(project.root, BINDING)], check)
+
+
 CHECKS = (leftovers, include_direction, every_function, kernel_doc, spelling, shellcheck, python,
-          binding, checkpatch, headers, headers_install, w1_gcc, sparse, w1_clang, coccicheck)
+          binding, host_devicetree, checkpatch, headers, headers_install, w1_gcc, sparse, w1_clang, coccicheck)

@@ -81,7 +81,11 @@ def main():
         wall, cpu = time.monotonic(), cpu_seconds()
         try:
             found = table.filter(check(project, cache.find))
+            skipped = [finding for finding in found if finding.kind == checks.SKIPPED]
+            found = [finding for finding in found if finding.kind != checks.SKIPPED]
             writer.check(not found, check.__doc__, [str(finding) for finding in found])
+            for finding in skipped:
+                writer.result(tap.SKIPPED, "%s: %s" % (finding.path, finding.text))
         except checks.ToolError as error:
             writer.check(False, check.__doc__, str(error).splitlines())
         print("%-24s %7.1f s wall %7.1f s CPU" % (check.__name__, time.monotonic() - wall,

@@ -57,8 +57,11 @@ struct gh_planted {
 """
 
 
-def binding():
-    with open(os.path.join(ROOT, checks.BINDING), encoding="utf-8") as file:
+HOSTFDT = "tools/testing/gunyah/hyp/hostfdt.c"
+
+
+def real(name):
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
         return file.read()
 
 
@@ -95,7 +98,15 @@ FAULTS = (
     ("python", "tools/testing/gunyah/planted.py", HASH + "import os\nprint(os.name)\n", (
         ("os.name", "1", "imported but unused"), ("(os.name)", "(os.name", ""),
         ("os.name", "sys.name", "undefined name 'sys'"))),
-    ("binding", checks.BINDING, binding(), (
+    ("host_devicetree", HOSTFDT, real(HOSTFDT), (
+        ('"qcom,vendor"', '"qcom,planted"', "'qcom,planted'"),
+        ('"#size-cells", 0', '"#size-cells", 1', "#size-cells"),
+        ('config.plain_node ? "gunyah-resource-mgr"', 'config.plain_node ? "gunyah-planted"',
+         "'gunyah-planted@"),
+        ('fdt, 0, "hypervisor")', 'fdt, 0, "planted")', "$nodename"),
+        ('"qcom,gunyah-hypervisor-1.0\\0qcom,gunyah-hypervisor\\0simple-bus"', '"simple-bus"',
+         "is not for what is in"))),
+    ("binding", checks.BINDING, real(checks.BINDING), (
         ("gunyah-resource-mgr@0 {\n", "gunyah-resource-mgr@0 {\n            planted;\n",
          "'planted' does not match"),
         ('compatible = "gunyah-resource-manager"', 'compatible = "gunyah-planted"',
@@ -147,7 +158,9 @@ class Planted:
         self.project = checks.Project(self.root, os.path.abspath(tree),
                                       os.path.join(folder, "out"), variables, [name])
         self.path = os.path.join(self.root, name)
-        os.makedirs(os.path.dirname(self.path))
+        shutil.copytree(os.path.join(ROOT, checks.BINDINGS),
+                        os.path.join(self.root, checks.BINDINGS))
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
         os.makedirs(self.project.out, exist_ok=True)
         # Which kernel is there makes no difference
         for compiler in "gcc", "clang":

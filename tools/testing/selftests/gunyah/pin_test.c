@@ -409,7 +409,9 @@ GUNYAH_TEST(memlock)
 							      mem.addr)) {
 				TH_LOG("case %zu, flags %x", i, flags);
 			}
-			more_kb = cases[i].err ? 0 : size / 1024;
+			more_kb = size / 1024;
+			if (cases[i].err)
+				more_kb = 0;
 			EXPECT_EQ(locked + more_kb, locked_kb());
 			close(vm);
 			EXPECT_EQ(locked, locked_kb());
