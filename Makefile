@@ -276,6 +276,7 @@ suite-lab: apply
 	@$(lab)/mutate.py --check
 	@$(lab)/test_docs.py $(tree)
 	@$(lab)/syzkaller/check.py
+	@$(lab)/series/test_series.py
 
 lint: deps
 	@$(lab)/check.py lint

@@ -24,6 +24,7 @@ LAB = os.path.dirname(series_.FOLDER)
 sys.path.insert(0, os.path.join(LAB, "lint"))
 
 import exceptions  # noqa: E402
+import tap  # noqa: E402
 
 # With each new file it asks about MAINTAINERS; coverage() below has the answer
 CHECKPATCH = ("scripts/checkpatch.pl", "--strict", "--terse", "--showfile", "--show-types",
@@ -40,28 +41,9 @@ TOOLS = {
 }
 
 
-class Tap:
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
-        print("TAP version 13", flush=True)
-
-    def result(self, good, name, detail=""):
-        self.count += 1
-        self.failed += not good
-        if not good:
-            print("".join("# %s\n" % line for line in detail.strip().splitlines()[-30:]), end="")
-        print("%s %d - %s" % ("ok" if good else "not ok", self.count, name), flush=True)
-        return good
-
-    def end(self):
-        print("1..%d" % self.count)
-        return 1 if self.failed else 0
-
-
 class Checker:
     def __init__(self, args):
-        self.tap = Tap()
+        self.tap = tap.Writer()
         self.variables = args.variables
         self.work = os.path.abspath(args.work)
         self.tree = os.path.join(self.work, "tree")
@@ -71,6 +53,10 @@ class Checker:
         self.base = series_.Base(args.tree)
         self.exceptions = exceptions.Table(os.path.join(LAB, "lint/exceptions.txt"))
         self.edited = {edit.path for edit in overlay.load_snippet(self.series.root)}
+
+    def result(self, good, name, detail=""):
+        self.tap.check(good, name, detail.strip().splitlines()[-30:])
+        return good
 
     def run(self, *command):
         """Run a command in the tree; return whether it succeeded, and what it printed."""
@@ -136,7 +122,7 @@ class Checker:
                     if re.search("gunyah.*(warning|error):", line)]
             if good and ours:
                 good, text = False, "\n".join(ours)
-        self.tap.result(good, name, text)
+        self.result(good, name, text)
 
     def builds(self, name, touched):
         symbols = self.symbols()
@@ -166,12 +152,12 @@ class Checker:
                     "make", "-s", *[arg.format(out=self.work) for arg in arguments],
                     "LIBFDT=" + os.path.join(self.tree, "scripts/dtc/libfdt"),
                     *[v for v in self.variables if v.startswith(("ARCH=", "CROSS_COMPILE="))])
-                self.tap.result(good, "%s: %s builds" % (name, folder), text)
+                self.result(good, "%s: %s builds" % (name, folder), text)
 
     def patch(self, name):
         path = os.path.join(self.patches, name)
         good, text = self.run("git", "am", "-q", path)
-        if not self.tap.result(good, "%s: applies" % name, text):
+        if not self.result(good, "%s: applies" % name, text):
             return False
         self.checkpatch(name, path)
         touched = series_.run("git", "diff", "--name-only", "HEAD~", cwd=self.tree)
@@ -189,7 +175,7 @@ class Checker:
         found = [(line, re.match(r"(\S+?):\d+: \w+:(\w+): (.*)", line)) for line in lines]
         bad = [line for line, match in found
                if not match or self.exceptions.filter([Finding(*match.groups())])]
-        self.tap.result(not bad and (good or lines), "%s: checkpatch --strict" % name,
+        self.result(not bad and (good or lines), "%s: checkpatch --strict" % name,
                         "\n".join(bad) or text)
 
     def coverage(self, name, touched):
@@ -201,12 +187,12 @@ class Checker:
         bare = [path for path in touched if path not in self.edited and
                 not any(series_.matches(path, p + "**" if p.endswith("/") else p)
                         for p in patterns)]
-        self.tap.result(not bare, "%s: MAINTAINERS has what is new" % name, "\n".join(bare))
+        self.result(not bare, "%s: MAINTAINERS has what is new" % name, "\n".join(bare))
         folder = os.path.join(self.tree, "Documentation/virt/gunyah")
         index = overlay.read(os.path.join(folder, "index.rst")).decode()
         listed = set(re.findall(r"^   ([\w-]+)$", index.partition(".. toctree::")[2], re.M))
         pages = {page[:-4] for page in os.listdir(folder) if page.endswith(".rst")} - {"index"}
-        self.tap.result(listed == pages, "%s: the index lists the pages" % name,
+        self.result(listed == pages, "%s: the index lists the pages" % name,
                         "differ: " + ", ".join(sorted(listed ^ pages)))
 
     def final(self):
@@ -222,7 +208,7 @@ class Checker:
             if overlay.read(os.path.join(self.series.root, path)) != \
                     overlay.read(os.path.join(self.tree, path)):
                 bad.append(path)
-        self.tap.result(not bad, "the tree has the overlay, and nothing else", "\n".join(bad))
+        self.result(not bad, "the tree has the overlay, and nothing else", "\n".join(bad))
 
 
 def main():

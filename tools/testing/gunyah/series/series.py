@@ -295,10 +295,9 @@ class Patch:
         self.parts = []
 
 
-def load_patch(count, name):
+def load_patch(folder, count, name):
     patch = Patch(count, name)
-    path = os.path.join(FOLDER, name)
-    with open(path, encoding="utf-8") as file:
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
         message, found, rest = file.read().partition("\n---\n")
     if not found:
         raise SeriesError("%s: no line '---'" % name)
@@ -348,9 +347,9 @@ def load_patch(count, name):
     return patch
 
 
-def load():
-    names = sorted(name for name in os.listdir(FOLDER) if re.match(r"\d", name))
-    return [load_patch(number, name) for number, name in enumerate(names, 1)]
+def load(folder):
+    names = sorted(name for name in os.listdir(folder) if re.match(r"\d", name))
+    return [load_patch(folder, count, name) for count, name in enumerate(names, 1)]
 
 
 def tidy(lines):
@@ -395,9 +394,9 @@ def matches(path, pattern):
 
 
 class Series:
-    def __init__(self, root=ROOT):
+    def __init__(self, root=ROOT, folder=FOLDER):
         self.root = root
-        self.patches = load()
+        self.patches = load(folder)
         self.files = {}
         self.first = {}
         for path in [*overlay.overlay_files(root), *SOURCES]:
