@@ -306,10 +306,15 @@ static const char *compare(const struct expected *e, const struct fault_outcome 
 	}
 }
 
-/* The last rule's message is never sent, so that it cannot be late, either */
+/* The last rule's message is never sent, so that it cannot be late, or is no reply */
 static bool comes_to_nothing(const struct fault_script *script)
 {
-	switch (script->rules[script->n_rules - 1].action) {
+	const struct fault_rule *rule = &script->rules[script->n_rules - 1];
+
+	if (rule->msg == RM_VM_STATUS || rule->msg == RM_VM_EXITED)
+		return true;
+
+	switch (rule->action) {
 	case GH_LAB_FAULT_REFUSE:
 	case GH_LAB_FAULT_IGNORE:
 	case GH_LAB_FAULT_NO_REPLY:
