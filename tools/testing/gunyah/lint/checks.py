@@ -214,8 +214,9 @@ def sparse(project, find):
     """sparse with endianness"""
     if not shutil.which("sparse"):
         raise ToolError("sparse is not installed")
+    # As for gcc above, so that nothing is compiled once more
     return find("sparse", project.at(*project.kernel()),
-                lambda: objects(project, "gcc", "SPARSE", "C=2", "CF=-D__CHECK_ENDIAN__"))
+                lambda: objects(project, "gcc", "SPARSE", "W=1", "C=2", "CF=-D__CHECK_ENDIAN__"))
 
 
 def coccicheck(project, find):
