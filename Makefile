@@ -209,7 +209,7 @@ image-linux: image $(build)/busybox
 	@mkdir -p $(guest)/initramfs/bin $(guest)/root/guests $(guest)/root/tests
 	@$(cross)strip -o $(guest)/root/tests/linux_test $(selftests)/linux_test
 	@cp $(build)/busybox $(guest)/initramfs/bin
-	@cp $(lab)/guest-init $(guest)/initramfs/init
+	@install -m 755 $(lab)/guest-init $(guest)/initramfs/init
 	@cp $(guest-image) $(guest)/root/guests
 	@$(step) guest $(lab)/initramfs.py $(guest)/root/guests/initramfs.gz $(guest)/initramfs
 	@$(step) initramfs-linux $(lab)/initramfs.py $(guest)/root.gz $(guest)/root
