@@ -293,7 +293,7 @@ suite-image suite-image-linux: suite-%:
 
 suite-builds: apply
 	@env -u MAKEFLAGS -u MAKELEVEL $(lab)/builds.py $(tree) $(out)-builds $(out) \
-		'$(or $(NAMES),$(if $(suites-$(KERNEL)),^arm64:))'
+		'$(or $(NAMES),$(if $(suites-$(KERNEL)),^arm64(-clang)?:))'
 
 docs: deps
 	@$(lab)/check.py docs
