@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tests of series.py with small overlays of their own. Prints TAP."""
 
-import os
 import sys
 import tempfile
 
@@ -10,6 +9,7 @@ import series
 from series import overlay
 
 import tap
+import test_overlay
 
 MAIN = """\
 // licence
@@ -133,18 +133,10 @@ MISTAKES = {
 }
 
 
-def make(folder, files):
-    for path, text in files.items():
-        path = os.path.join(folder, path)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-
-
 def states(files, patches):
     with tempfile.TemporaryDirectory() as root, tempfile.TemporaryDirectory() as folder:
-        make(root, files)
-        make(folder, patches)
+        test_overlay.write(root, files)
+        test_overlay.write(folder, patches)
         found = series.Series(root, folder)
         return [{path: data.decode() for path, data in found.state(patch.number).items()}
                 for patch in found.patches]
