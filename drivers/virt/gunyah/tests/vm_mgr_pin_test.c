@@ -68,6 +68,24 @@ static void page_stays_when_it_is_written(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, folio_maybe_dma_pinned(page_folio(page)));
 }
 
+/* Who may not write yet may change that later, and then it is the same. */
+static void page_of_read_only_mapping_is_no_other_either(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new(vt);
+	struct page *page;
+	unsigned long addr;
+
+	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ, MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NE(test, addr, 0);
+	KUNIT_ASSERT_EQ(test, vm_set_mem(vt, vm, 1, R, 0, PAGE_SIZE, addr), 0);
+	page = page_at(addr);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_PTR_NE(test, page, ZERO_PAGE(0));
+	KUNIT_EXPECT_TRUE(test, folio_maybe_dma_pinned(page_folio(page)));
+	KUNIT_EXPECT_EQ(test, vm_remove_mem(vt, vm, 1), 0);
+}
+
 /* A mapping of which its owner wants to know what is written, though it is no file's */
 
 static vm_fault_t tracked_mkwrite(struct vm_fault *vmf)
@@ -155,6 +173,7 @@ static void image_is_the_region_with_the_window(struct kunit *test)
 
 static struct kunit_case vm_mgr_pin_cases[] = {
 	KUNIT_CASE(page_stays_when_it_is_written),
+	KUNIT_CASE(page_of_read_only_mapping_is_no_other_either),
 	KUNIT_CASE(tracked_mapping),
 	KUNIT_CASE(image_is_the_region_with_the_window),
 	{}
