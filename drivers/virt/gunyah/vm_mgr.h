@@ -203,14 +203,20 @@ void gh_vm_retry_quarantined(struct gh_vm_mgr *mgr);
 int gh_vm_wq_create(void);
 void gh_vm_wq_destroy(void);
 
+#define GH_VM_RUN_PFN_BITS	40	/* 52 bits of address in pages of 4 KiB */
+#define GH_VM_RUN_NR_BITS	(64 - GH_VM_RUN_PFN_BITS)
+#define GH_VM_RUN_MAX		((1UL << GH_VM_RUN_NR_BITS) - 1)
+
 /**
  * struct gh_vm_run - Physically contiguous memory of a region
  * @pfn: first page
- * @nr: number of pages
+ * @nr: number of pages, at most GH_VM_RUN_MAX
+ *
+ * The worst that can happen is one for each page, so they are kept small.
  */
 struct gh_vm_run {
-	unsigned long pfn;
-	unsigned long nr;
+	u64 pfn : GH_VM_RUN_PFN_BITS;
+	u64 nr : GH_VM_RUN_NR_BITS;
 };
 
 /**
@@ -279,7 +285,7 @@ void gh_vm_io_init(struct gh_vm *ghvm);
 extern const struct file_operations gh_vm_fops;
 extern const struct gh_rm_client gh_vm_mgr_client;
 struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr);
-int gh_vm_mem_add_page(struct gh_vm_mem *mem, struct page *page);
+int gh_vm_mem_add_run(struct gh_vm_mem *mem, unsigned long pfn, unsigned long nr);
 #endif
 
 /* debugfs.c */

@@ -35,6 +35,8 @@
 #define GH_VM_CHUNK_RUNS	((PAGE_SIZE - sizeof(struct gh_vm_run_chunk)) /	\
 				 sizeof(struct gh_vm_run))
 
+static_assert(sizeof(struct gh_vm_run) == sizeof(u64));
+
 /**
  * gh_vm_range_end() - End of a range of addresses
  * @start: first byte
@@ -52,19 +54,19 @@ int gh_vm_range_end(u64 start, u64 size, u64 *end)
 	return check_add_overflow(start, size, end) ? -EOVERFLOW : 0;
 }
 
-VISIBLE_IF_KUNIT int gh_vm_mem_add_page(struct gh_vm_mem *mem, struct page *page)
+VISIBLE_IF_KUNIT int gh_vm_mem_add_run(struct gh_vm_mem *mem, unsigned long pfn,
+				       unsigned long nr)
 {
-	unsigned long pfn = page_to_pfn(page);
 	struct gh_vm_run_chunk *chunk = NULL;
 	struct gh_vm_run *run;
 
-	KUNIT_STATIC_STUB_REDIRECT(gh_vm_mem_add_page, mem, page);
+	KUNIT_STATIC_STUB_REDIRECT(gh_vm_mem_add_run, mem, pfn, nr);
 
 	if (!list_empty(&mem->chunks)) {
 		chunk = list_last_entry(&mem->chunks, struct gh_vm_run_chunk, node);
 		run = &chunk->runs[chunk->nr - 1];
-		if (run->pfn + run->nr == pfn) {
-			run->nr++;
+		if (run->pfn + run->nr == pfn && run->nr + nr <= GH_VM_RUN_MAX) {
+			run->nr += nr;
 			return 0;
 		}
 	}
@@ -77,15 +79,34 @@ VISIBLE_IF_KUNIT int gh_vm_mem_add_page(struct gh_vm_mem *mem, struct page *page
 		list_add_tail(&chunk->node, &mem->chunks);
 	}
 
-	chunk->runs[chunk->nr++] = (struct gh_vm_run) { .pfn = pfn, .nr = 1 };
+	chunk->runs[chunk->nr++] = (struct gh_vm_run) { .pfn = pfn, .nr = nr };
 	mem->nr_runs++;
 	return 0;
+}
+
+/* Record pinned pages; returns how many were, less than @n if there is no memory for more. */
+static unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct page **pages,
+					 unsigned long n)
+{
+	unsigned long i, nr;
+
+	for (i = 0; i < n; i += nr) {
+		unsigned long pfn = page_to_pfn(pages[i]);
+
+		for (nr = 1; i + nr < n && page_to_pfn(pages[i + nr]) == pfn + nr; nr++)
+			;
+		if (gh_vm_mem_add_run(mem, pfn, nr))
+			break;
+	}
+
+	return i;
 }
 
 static void gh_vm_mem_unpin(struct gh_vm_mem *mem)
 {
 	bool dirty = mem->flags & GH_MEM_ALLOW_WRITE;
 	struct gh_vm_run_chunk *chunk, *next;
+	unsigned long done = 0;
 	unsigned int i;
 
 	list_for_each_entry_safe(chunk, next, &mem->chunks, node) {
@@ -99,11 +120,16 @@ static void gh_vm_mem_unpin(struct gh_vm_mem *mem)
 				unpin_user_page_range_dirty_lock(pfn_to_page(pfn), n, dirty);
 				pfn += n;
 				left -= n;
-				cond_resched();
+				done += n;
+				if (done >= GH_VM_UNPIN_BATCH) {
+					cond_resched();
+					done = 0;
+				}
 			}
 		}
 		list_del(&chunk->node);
 		free_page((unsigned long)chunk);
+		cond_resched();
 	}
 }
 
@@ -131,7 +157,8 @@ static int gh_vm_mem_pin(struct gh_vm_mem *mem, unsigned long addr)
 		return -ENOMEM;
 
 	while (left) {
-		int i, n;
+		unsigned long added;
+		int n;
 
 		if (fatal_signal_pending(current)) {
 			ret = -EINTR;
@@ -144,11 +171,10 @@ static int gh_vm_mem_pin(struct gh_vm_mem *mem, unsigned long addr)
 			break;
 		}
 
-		for (i = 0; i < n && !ret; i++)
-			ret = gh_vm_mem_add_page(mem, pages[i]);
-		if (ret) {
-			/* The last one taken was not recorded, nor any behind it. */
-			unpin_user_pages(&pages[i - 1], n - i + 1);
+		added = gh_vm_mem_add_pages(mem, pages, n);
+		if (added < n) {
+			unpin_user_pages(pages + added, n - added);
+			ret = -ENOMEM;
 			break;
 		}
 
@@ -529,6 +555,7 @@ int gh_vm_mem_reclaim_all(struct gh_vm *ghvm)
 void gh_vm_mem_release(struct gh_vm *ghvm)
 {
 	struct gh_vm_mem *mem, *next;
+	LIST_HEAD(released);
 
 	lockdep_assert_held(&ghvm->rm_lock);
 
@@ -538,11 +565,14 @@ void gh_vm_mem_release(struct gh_vm *ghvm)
 			trace_gh_vm_mem_quarantine(mem);
 			continue;
 		}
-		list_del(&mem->node);
+		list_move_tail(&mem->node, &released);
 		ghvm->n_regions--;
-		gh_vm_mem_free(mem);
 	}
 	mutex_unlock(&ghvm->mm_lock);
+
+	/* This may take long, and whoever looks at the VM takes mm_lock. */
+	list_for_each_entry_safe(mem, next, &released, node)
+		gh_vm_mem_free(mem);
 }
 
 /**

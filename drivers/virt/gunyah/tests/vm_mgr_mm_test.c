@@ -416,8 +416,8 @@ static void expect_runs(struct kunit *test, struct vm_test *vt, struct vm *vm,
 				  chunk->nr <= CHUNK : chunk->nr == CHUNK);
 		for (j = 0; j < chunk->nr; j++) {
 			KUNIT_ASSERT_LT(test, i, n);
-			KUNIT_ASSERT_EQ(test, chunk->runs[j].nr, lengths[i]);
-			KUNIT_ASSERT_EQ(test, chunk->runs[j].pfn,
+			KUNIT_ASSERT_EQ(test, (u64)chunk->runs[j].nr, lengths[i]);
+			KUNIT_ASSERT_EQ(test, (u64)chunk->runs[j].pfn,
 					page_to_pfn(block->page) + block->map[pos]);
 			pos += lengths[i++];
 		}
@@ -458,7 +458,7 @@ static const struct runs_case runs_cases[] = {
 	{ "runs fill a page", 1, 1, CHUNK },
 	{ "runs fill a page and begin another", 2, 1, CHUNK + 1 },
 	{ "runs fill two pages", 1, 1, 2 * CHUNK },
-	{ "runs fill two pages and begin another", 1, 2, 2 * CHUNK + 1 },
+	{ "runs fill two pages and begin another", 1, 1, 2 * CHUNK + 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(runs, runs_cases, desc);
@@ -512,6 +512,38 @@ static void gaps(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vm_set_mem(vt, vm, 1, R | LENT, 0, block->n * PAGE_SIZE, addr), 0);
 	KUNIT_EXPECT_EQ(test, vm_set_dtb(vt, vm, 0, 1), 0);
 	expect_runs(test, vt, vm, block, lengths, ARRAY_SIZE(lengths));
+}
+
+/* Longer than a test has memory for: only numbers */
+static void longest_run(struct kunit *test)
+{
+	const unsigned long max = (1UL << 24) - 1;
+	const u64 pfn = (1ULL << 40) - 3 * max;
+	struct gh_vm_run_chunk *chunk;
+	struct gh_vm_mem mem = {};
+
+	if (sizeof(long) < sizeof(u64))
+		kunit_skip(test, "no such page");
+	INIT_LIST_HEAD(&mem.chunks);
+	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn, max - 1), 0);
+	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn + max - 1, 1), 0);
+	KUNIT_EXPECT_EQ(test, mem.nr_runs, 1);
+	/* Contiguous, but more than a run can say */
+	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn + max, 1), 0);
+	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn + max + 1, max - 1), 0);
+	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn + 2 * max, max), 0);
+	KUNIT_EXPECT_EQ(test, mem.nr_runs, 3);
+
+	KUNIT_ASSERT_TRUE(test, list_is_singular(&mem.chunks));
+	chunk = list_first_entry(&mem.chunks, struct gh_vm_run_chunk, node);
+	KUNIT_EXPECT_EQ(test, chunk->nr, 3);
+	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[0].pfn, pfn);
+	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[0].nr, max);
+	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[1].pfn, pfn + max);
+	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[1].nr, max);
+	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[2].pfn, pfn + 2 * max);
+	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[2].nr, max);
+	free_page((unsigned long)chunk);
 }
 
 static void random_runs(struct kunit *test)
@@ -699,49 +731,63 @@ static void hole_in_mapping(struct kunit *test)
 	}
 }
 
-static unsigned int pages_to_add;
+static unsigned int runs_to_add;
 
-static int add_page_fails(struct gh_vm_mem *mem, struct page *page)
+static int add_run_fails(struct gh_vm_mem *mem, unsigned long pfn, unsigned long nr)
 {
 	struct kunit *test = kunit_get_current_test();
 	int ret;
 
-	if (!pages_to_add--)
+	if (!runs_to_add--)
 		return -ENOMEM;
 
-	kunit_deactivate_static_stub(test, gh_vm_mem_add_page);
-	ret = gh_vm_mem_add_page(mem, page);
-	kunit_activate_static_stub(test, gh_vm_mem_add_page, add_page_fails);
+	kunit_deactivate_static_stub(test, gh_vm_mem_add_run);
+	ret = gh_vm_mem_add_run(mem, pfn, nr);
+	kunit_activate_static_stub(test, gh_vm_mem_add_run, add_run_fails);
 	return ret;
 }
 
-/* No memory to record a page, which is pinned by then */
+/* No memory to record pages, which are pinned by then */
 static void no_memory_for_runs(struct kunit *test)
 {
-	static const unsigned int at[] = { 0, 1, BATCH - 1, BATCH, BATCH + 1, BATCH + 7 };
+	static const unsigned int length[] = { 1, 3, BATCH / 2 };
 	struct vm_test *vt = test->priv;
-	struct block *block = block_alloc(test, BATCH + 8);
-	unsigned int lengths[64], i;
 	struct vm *vm = vm_new(vt);
-	unsigned long addr;
+	unsigned int i, at, n_runs;
 
-	for (i = 0; i < ARRAY_SIZE(lengths); i++)
-		lengths[i] = block->n / ARRAY_SIZE(lengths);
-	lengths[0] += block->n % ARRAY_SIZE(lengths);
-	block_cut(block, lengths, ARRAY_SIZE(lengths));
-	addr = block_map(test, block, PROT_READ | PROT_WRITE, MAP_SHARED, false);
+	for (i = 0; i < ARRAY_SIZE(length); i++) {
+		unsigned int *lengths;
+		struct block *block;
+		unsigned long addr;
 
-	for (i = 0; i < ARRAY_SIZE(at); i++) {
-		pages_to_add = at[i];
-		kunit_activate_static_stub(test, gh_vm_mem_add_page, add_page_fails);
-		KUNIT_EXPECT_EQ_MSG(test, vm_set_mem(vt, vm, 1, R, 0, block->n * PAGE_SIZE, addr),
-				    -ENOMEM, "at %u", at[i]);
-		kunit_deactivate_static_stub(test, gh_vm_mem_add_page);
-		KUNIT_EXPECT_EQ(test, block_pinned(block), 0);
-		KUNIT_EXPECT_EQ(test, vt->mm->locked_vm, 0UL);
-		KUNIT_EXPECT_EQ(test, vm->ghvm->n_regions, 0);
+		n_runs = (BATCH + 8) / length[i];
+		block = block_alloc(test, n_runs * length[i]);
+		lengths = kunit_kmalloc_array(test, n_runs, sizeof(*lengths), GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, lengths);
+		for (at = 0; at < n_runs; at++)
+			lengths[at] = length[i];
+		block_cut(block, lengths, n_runs);
+		addr = block_map(test, block, PROT_READ | PROT_WRITE, MAP_SHARED, false);
+
+		/* At the first, around the end of a batch, and at the last */
+		for (at = 0; at < n_runs; at++) {
+			unsigned int page = at * length[i];
+
+			if (at > 1 && at < n_runs - 1 && (page < BATCH - 1 || page > BATCH + 1))
+				continue;
+			runs_to_add = at;
+			kunit_activate_static_stub(test, gh_vm_mem_add_run, add_run_fails);
+			KUNIT_EXPECT_EQ_MSG(test, vm_set_mem(vt, vm, 1, R, 0,
+							     block->n * PAGE_SIZE, addr),
+					    -ENOMEM, "run %u of %u pages", at, length[i]);
+			kunit_deactivate_static_stub(test, gh_vm_mem_add_run);
+			KUNIT_EXPECT_EQ(test, block_pinned(block), 0);
+			KUNIT_EXPECT_EQ(test, vt->mm->locked_vm, 0UL);
+			KUNIT_EXPECT_EQ(test, vm->ghvm->n_regions, 0);
+		}
+		KUNIT_EXPECT_EQ(test, vm_set_mem(vt, vm, 1, R, 0, block->n * PAGE_SIZE, addr), 0);
+		KUNIT_EXPECT_EQ(test, vm_set_mem(vt, vm, 1, R, 0, 0, addr), 0);
 	}
-	KUNIT_EXPECT_EQ(test, vm_set_mem(vt, vm, 1, R, 0, block->n * PAGE_SIZE, addr), 0);
 }
 
 static void read_only_mapping(struct kunit *test)
@@ -858,6 +904,7 @@ static struct kunit_case vm_mgr_mm_cases[] = {
 	KUNIT_CASE(access_rights),
 	KUNIT_CASE_PARAM(runs, runs_gen_params),
 	KUNIT_CASE(gaps),
+	KUNIT_CASE(longest_run),
 	KUNIT_CASE(random_runs),
 	KUNIT_CASE(long_run),
 	KUNIT_CASE(dirty),
