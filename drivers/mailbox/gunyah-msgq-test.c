@@ -36,6 +36,24 @@ struct message {
 	u8 data[GH_MSGQ_MAX_MSG_SIZE];
 };
 
+/**
+ * struct request - What is sent
+ * @tx: for the mailbox, one message after the other
+ * @first: number of the first of them
+ * @n: how many there are
+ * @sent: how many were sent
+ * @too_long: this one, counted from 0, is too long
+ * @data: the message
+ */
+struct request {
+	struct gh_msgq_tx_data tx;
+	unsigned int first;
+	unsigned int n;
+	unsigned int sent;
+	unsigned int too_long;
+	u8 data[GH_MSGQ_MAX_MSG_SIZE];
+};
+
 /* What a receive hypercall returns; @ready is what it says, not what is true */
 struct recv_step {
 	enum gh_error err;
@@ -60,10 +78,11 @@ struct recv_step {
  * @taken: number of @sent that were taken out
  * @send_calls: hypercalls
  * @send_err: what the next returns
+ * @send_err_at: not the next, but so many later
  * @take_during_send: so often a full queue is emptied before the hypercall that
  *                    found it full, or filled it, has returned
- * @tx_data: what the test sends
- * @done: messages completed, in order
+ * @requests: what the test sends
+ * @done: requests completed, in order
  * @done_err: with these
  * @n_done: number of @done
  * @done_event: completed for each
@@ -90,8 +109,9 @@ struct fake {
 	unsigned int taken;
 	unsigned int send_calls;
 	enum gh_error send_err;
+	unsigned int send_err_at;
 	unsigned int take_during_send;
-	struct gh_msgq_tx_data tx_data[MAX_MSGS];
+	struct request requests[MAX_MSGS];
 	void *done[MAX_MSGS];
 	int done_err[MAX_MSGS];
 	unsigned int n_done;
@@ -162,7 +182,7 @@ static enum gh_error fake_send(struct gh_msgq *msgq, u64 capid, size_t size, voi
 			       u64 tx_flags, bool *ready)
 {
 	struct fake *f = container_of(msgq, struct fake, msgq);
-	enum gh_error err = f->send_err;
+	enum gh_error err = GH_ERROR_OK;
 	struct message *msg;
 	unsigned long flags;
 	bool interrupt = false;
@@ -171,7 +191,12 @@ static enum gh_error fake_send(struct gh_msgq *msgq, u64 capid, size_t size, voi
 	KUNIT_EXPECT_LE(f->test, size, GH_MSGQ_MAX_MSG_SIZE);
 	raw_spin_lock_irqsave(&f->lock, flags);
 	f->send_calls++;
-	f->send_err = GH_ERROR_OK;
+	if (f->send_err_at) {
+		f->send_err_at--;
+	} else {
+		err = f->send_err;
+		f->send_err = GH_ERROR_OK;
+	}
 	*ready = false;
 	if (!err && f->n_sent - f->taken == DEPTH)
 		err = GH_ERROR_MSGQUEUE_FULL;
@@ -250,17 +275,45 @@ static void fake_rx(struct mbox_client *client, void *mssg)
 	complete(&f->received_event);
 }
 
-/* Hand over message number @i, of @length bytes. */
-static void send(struct fake *f, unsigned int i, size_t length, bool push)
+/* What follows is in the memory of what was sent. */
+static bool next_message(struct gh_msgq_tx_data *tx)
 {
-	struct gh_msgq_tx_data *msg = &f->tx_data[i];
+	struct request *r = container_of(tx, struct request, tx);
 	size_t k;
 
-	msg->length = length;
-	msg->push = push;
-	for (k = 0; k < min_t(size_t, length, sizeof(msg->data)); k++)
-		msg->data[k] = fake_byte(i, k);
-	KUNIT_ASSERT_GE(f->test, mbox_send_message(&f->msgq.chan, msg), 0);
+	if (++r->sent == r->n)
+		return false;
+	if (r->sent == r->too_long)
+		tx->length = 241;
+	tx->push = r->sent + 1 == r->n;
+	for (k = 0; k < min_t(size_t, tx->length, sizeof(r->data)); k++)
+		r->data[k] = fake_byte(r->first + r->sent, k);
+	return true;
+}
+
+/* Hand over request number @i: @n messages of @length bytes from number @first on */
+static void send_many(struct fake *f, unsigned int i, unsigned int first, unsigned int n,
+		      size_t length, bool push)
+{
+	struct request *r = &f->requests[i];
+	size_t k;
+
+	r->first = first;
+	r->n = n;
+	r->sent = 0;
+	r->tx.data = r->data;
+	r->tx.length = length;
+	r->tx.push = push;
+	r->tx.next = n > 1 ? next_message : NULL;
+	for (k = 0; k < min_t(size_t, length, sizeof(r->data)); k++)
+		r->data[k] = fake_byte(first, k);
+	KUNIT_ASSERT_GE(f->test, mbox_send_message(&f->msgq.chan, &r->tx), 0);
+}
+
+/* One message with the request's number */
+static void send(struct fake *f, unsigned int i, size_t length, bool push)
+{
+	send_many(f, i, i, 1, length, push);
 }
 
 static void wait_done(struct fake *f, unsigned int n)
@@ -290,7 +343,7 @@ static void expect_sent(struct fake *f, unsigned int at, unsigned int i, size_t 
 
 static void expect_done(struct fake *f, unsigned int i, int err)
 {
-	KUNIT_EXPECT_PTR_EQ(f->test, f->done[i], &f->tx_data[i]);
+	KUNIT_EXPECT_PTR_EQ(f->test, f->done[i], (void *)&f->requests[i].tx);
 	KUNIT_EXPECT_EQ(f->test, f->done_err[i], err);
 }
 
@@ -506,6 +559,97 @@ static void interrupt_during_the_hypercall_is_not_missed(struct kunit *test)
 		expect_sent(f, DEPTH + i, i, 4, false);
 		expect_done(f, i, 0);
 	}
+}
+
+/* So many messages, sent to a queue that is empty or full */
+static const struct many_row {
+	const char *name;
+	unsigned int n;
+	bool full;
+} many_rows[] = {
+	{ "of two", 2, false },
+	{ "that leaves space for one", DEPTH - 1, false },
+	{ "that fills the queue", DEPTH, false },
+	{ "of one more than fit", DEPTH + 1, false },
+	{ "of the longest message's packets", 63, false },
+	{ "that finds the queue full", 3, true },
+	{ "of many that finds the queue full", 63, true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(many, many_rows, name);
+
+static void messages_follow_at_once_in_a_request(struct kunit *test)
+{
+	const struct many_row *row = test->param_value;
+	struct fake *f = new_bound_fake(test);
+	unsigned int at = row->full ? DEPTH : 0, i;
+
+	if (row->full)
+		fill(f);
+	send_many(f, 0, 0, row->n, 240, row->n == 1);
+	settle(f);
+	KUNIT_EXPECT_EQ(test, f->n_sent - f->taken, min_t(unsigned int, at + row->n, DEPTH));
+	KUNIT_EXPECT_EQ(test, f->n_done, at + row->n < DEPTH);
+
+	/* Space for one, and then for all that there is */
+	while (f->n_sent < at + row->n) {
+		take(f, f->n_sent % 3 ? DEPTH : 1);
+		settle(f);
+	}
+	if (at + row->n >= DEPTH)
+		take(f, 1);
+	wait_done(f, 1);
+	settle(f);
+
+	/* Once for all of them, and no hypercall more than there are messages */
+	KUNIT_EXPECT_EQ(test, f->n_done, 1);
+	expect_done(f, 0, 0);
+	KUNIT_EXPECT_EQ(test, f->send_calls, row->n + row->full);
+	KUNIT_ASSERT_EQ(test, f->n_sent, at + row->n);
+	for (i = 0; i < row->n; i++)
+		expect_sent(f, at + i, i, 240, i == row->n - 1);
+}
+
+static void requests_of_many_messages_do_not_mix(struct kunit *test)
+{
+	struct fake *f = new_bound_fake(test);
+	unsigned int i;
+
+	f->take_during_send = 20;
+	send_many(f, 0, 0, 63, 8, false);
+	send(f, 1, 9, true);
+	send_many(f, 2, 70, 20, 10, false);
+	wait_done(f, 3);
+	KUNIT_ASSERT_EQ(test, f->n_sent, 63 + 1 + 20);
+	for (i = 0; i < 63; i++)
+		expect_sent(f, i, i, 8, i == 62);
+	expect_sent(f, 63, 1, 9, true);
+	for (i = 0; i < 20; i++)
+		expect_sent(f, 64 + i, 70 + i, 10, i == 19);
+	for (i = 0; i < 3; i++)
+		expect_done(f, i, 0);
+}
+
+static void request_ends_with_the_message_that_fails(struct kunit *test)
+{
+	struct fake *f = new_bound_fake(test);
+
+	/* Refused by the hypervisor, or too long for it */
+	f->send_err = GH_ERROR_DENIED;
+	f->send_err_at = 2;
+	send_many(f, 0, 0, 5, 8, false);
+	f->requests[1].too_long = 3;
+	send_many(f, 1, 10, 5, 8, false);
+	send(f, 2, 9, false);
+	wait_done(f, 3);
+	expect_done(f, 0, -EACCES);
+	expect_done(f, 1, -E2BIG);
+	expect_done(f, 2, 0);
+	KUNIT_EXPECT_EQ(test, f->send_calls, 3 + 3 + 1);
+	KUNIT_ASSERT_EQ(test, f->n_sent, 2 + 3 + 1);
+	expect_sent(f, 1, 1, 8, false);
+	expect_sent(f, 4, 12, 8, false);
+	expect_sent(f, 5, 2, 9, false);
 }
 
 static void interrupt_for_nothing_completes_nothing(struct kunit *test)
@@ -832,6 +976,9 @@ static struct kunit_case msgq_cases[] = {
 	KUNIT_CASE(messages_are_sent_and_done_in_order),
 	KUNIT_CASE(message_that_finds_the_queue_full_is_sent_when_there_is_space),
 	KUNIT_CASE(interrupt_during_the_hypercall_is_not_missed),
+	KUNIT_CASE_PARAM(messages_follow_at_once_in_a_request, many_gen_params),
+	KUNIT_CASE(requests_of_many_messages_do_not_mix),
+	KUNIT_CASE(request_ends_with_the_message_that_fails),
 	KUNIT_CASE(interrupt_for_nothing_completes_nothing),
 	KUNIT_CASE_PARAM(hypercall_error_is_told_and_the_next_message_goes_out, error_gen_params),
 	KUNIT_CASE(queue_is_emptied_in_order),

@@ -6,11 +6,13 @@
  * one to receive, make a mailbox controller with one channel.
  *
  * Sending. The hypervisor copies the message during the hypercall and says
- * whether there is space for another. If there is, the message is done at once;
- * as the mailbox core calls send_data() under the channel's lock, which
- * mbox_chan_txdone() takes too, an irq_work tells the core. If there is not, or
- * if there was no space to begin with, the queue's interrupt tells when there
- * is. That interrupt is an edge, raised by the step from full to not full.
+ * whether there is space for another. As long as there is, the messages of a
+ * request follow each other at once. After the last the request is done; as the
+ * mailbox core calls send_data() under the channel's lock, which
+ * mbox_chan_txdone() takes too, an irq_work tells the core. If there is no space,
+ * the queue's interrupt tells when there is. That interrupt is an edge, raised by
+ * the step from full to not full. So a request takes one hypercall for each of its
+ * messages, and one that only finds the queue full if others had filled it before.
  *
  * Receiving. The interrupt is an edge, raised by the step from empty to not
  * empty (or by a push), so the queue is emptied each time.
@@ -130,36 +132,47 @@ static int gh_msgq_send_data(struct mbox_chan *chan, void *data)
 	enum gh_error err;
 	bool ready;
 
-	/* The hypervisor drops a message that is too long without a word. */
-	if (msg->length > GH_MSGQ_MAX_MSG_SIZE) {
-		msgq->txdone_err = -E2BIG;
-		irq_work_queue(&msgq->txdone_work);
-		return 0;
-	}
-
 	/*
-	 * Set before the hypercall: the interrupt that follows a full queue may
+	 * Set before the hypercalls: the interrupt that follows a full queue may
 	 * be taken by another CPU before the hypercall has returned here. Its
 	 * handler then waits for the channel's lock, and completes or resubmits.
 	 */
 	set_bit(GH_MSGQ_TX_WAITING, &msgq->tx_waiting);
 
-	err = gh_msgq_hyp_send(msgq, msg, &ready);
-	if (err == GH_ERROR_MSGQUEUE_FULL)
-		return -EAGAIN;
+	do {
+		/* The hypervisor drops a message that is too long without a word. */
+		if (msg->length > GH_MSGQ_MAX_MSG_SIZE) {
+			msgq->txdone_err = -E2BIG;
+			goto done;
+		}
 
-	if (err == GH_ERROR_OK && !ready)
-		return 0;
+		err = gh_msgq_hyp_send(msgq, msg, &ready);
+		/* The core keeps the request and submits it again, from this message on. */
+		if (err == GH_ERROR_MSGQUEUE_FULL)
+			return -EAGAIN;
 
+		msgq->txdone_err = gh_error_remap(err);
+		if (err != GH_ERROR_OK)
+			goto done;
+
+		if (!msg->next || !msg->next(msg)) {
+			/* The interrupt completes it. */
+			if (!ready)
+				return 0;
+			goto done;
+		}
+	} while (ready);
+
+	return -EAGAIN;
+
+done:
 	/*
 	 * Done, well or not. The core keeps a message whose send_data() failed
 	 * at the head of the channel and tells nobody, so an error is reported
 	 * by completing the message with it.
 	 */
-	if (test_and_clear_bit(GH_MSGQ_TX_WAITING, &msgq->tx_waiting)) {
-		msgq->txdone_err = gh_error_remap(err);
+	if (test_and_clear_bit(GH_MSGQ_TX_WAITING, &msgq->tx_waiting))
 		irq_work_queue(&msgq->txdone_work);
-	}
 
 	return 0;
 }

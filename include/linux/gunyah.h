@@ -254,17 +254,23 @@ gh_hypercall_vcpu_run(u64 capid, u64 resume_data, struct gh_hypercall_vcpu_run_r
 #define GH_MSGQ_MAX_MSG_SIZE		240
 
 /**
- * struct gh_msgq_tx_data - One message to send
+ * struct gh_msgq_tx_data - One or more messages to send
+ * @data: the message; the hypervisor reads it through this virtual address
  * @length: length of @data in bytes, at most GH_MSGQ_MAX_MSG_SIZE
  * @push: interrupt the receiver even if its queue was not empty
- * @data: the message; the hypervisor reads it through this virtual address
+ * @next: called when the message has been sent, which its memory may then be used
+ *        for something else: makes this describe the one that follows, or returns
+ *        false if none does. Atomic context. NULL if there is one message only.
  *
- * Belongs to the mailbox from mbox_send_message() until tx_done().
+ * The messages are one request to the mailbox: they go out as long as the queue has
+ * space, and tx_done() is called once, for all of them. If one cannot be sent those
+ * behind it are not. Belongs to the mailbox from mbox_send_message() until tx_done().
  */
 struct gh_msgq_tx_data {
+	void *data;
 	size_t length;
 	bool push;
-	u8 data[GH_MSGQ_MAX_MSG_SIZE] __aligned(8);
+	bool (*next)(struct gh_msgq_tx_data *msg);
 };
 
 /**

@@ -51,12 +51,6 @@
 #include "rsc_mgr.h"
 #include "rsc_mgr_msg.h"
 
-/*
- * Packets handed to the transport and not sent yet. The mailbox core queues 20;
- * less than that so that a packet is never refused.
- */
-#define GH_RM_TX_SLOTS		16
-
 /* RM flushes a whole image from the caches during VM_START: be generous. */
 #define GH_RM_CALL_TIMEOUT_MS	30000
 /* But not again and again, when it has shown no sign of life since the last time. */
@@ -71,13 +65,24 @@
 /* As many as RM itself keeps for us */
 #define GH_RM_MAX_NOTIFICATIONS	256
 
-struct gh_rm_tx_slot {
-	u16 seq;
-	struct gh_msgq_tx_data packet;
-};
+/* In place of a packet's number: none is to follow */
+#define GH_RM_TX_CUT		(GH_RM_MAX_FRAGMENTS + 1)
 
 static_assert(GH_RM_PACKET_SIZE == GH_MSGQ_MAX_MSG_SIZE);
-static_assert(GH_RM_TX_SLOTS < MBOX_TX_QUEUE_LEN);
+
+/**
+ * struct gh_rm_tx - The message that is being sent
+ * @data: its packets one by one, for the transport
+ * @msg: the message
+ * @index: number of the packet that the transport has, or GH_RM_TX_CUT
+ * @buf: room for a header, and the payload
+ */
+struct gh_rm_tx {
+	struct gh_msgq_tx_data data;
+	struct gh_rm_msg msg;
+	atomic_t index;
+	u8 buf[GH_RM_PACKET_HDR_SIZE + GH_RM_MAX_PAYLOAD] __aligned(8);
+};
 
 /* The call that waits for its reply */
 struct gh_rm_pending {
@@ -106,10 +111,9 @@ struct gh_rm_notification {
  * @call_timeout_ms: deadline of a call
  * @silent: a call was not answered, and nothing was received since
  * @next_seq: sequence number of the next request; under @call_lock
- * @tx_slots: the packets on their way, a ring; filled under @call_lock
- * @tx_next: slot to fill next; under @call_lock
- * @tx_busy: number of slots that are on their way
- * @tx_wait: woken when a slot gets free
+ * @tx: the request on its way. Written under @call_lock while @tx_busy is not set
+ * @tx_busy: the transport has @tx
+ * @tx_wait: woken when it has no more
  * @rx_lock: guards what follows, up to @n_notifications
  * @pending: the call that waits for its reply
  * @late: the calls whose reply never came, struct gh_rm_late
@@ -138,9 +142,8 @@ struct gh_rm {
 	u32 call_timeout_ms;
 	bool silent;
 	u16 next_seq;
-	struct gh_rm_tx_slot tx_slots[GH_RM_TX_SLOTS];
-	unsigned int tx_next;
-	atomic_t tx_busy;
+	struct gh_rm_tx tx;
+	bool tx_busy;
 	wait_queue_head_t tx_wait;
 
 	spinlock_t rx_lock;		/* see above */
@@ -395,42 +398,70 @@ out:
 	complete(&pending->done);
 }
 
-/* Fill the transport's queue with the packets of @msg as there is space. */
-static int gh_rm_send(struct gh_rm *rm, const struct gh_rm_msg *msg, struct gh_rm_pending *pending,
-		      unsigned long deadline)
+static void gh_rm_tx_pack(struct gh_rm_tx *tx, unsigned int index)
 {
-	unsigned int packets = gh_rm_msg_packets(msg->len);
-	struct gh_rm_tx_slot *slot;
-	unsigned int i;
+	tx->data.length = gh_rm_msg_pack(&tx->msg, index, tx->buf, &tx->data.data);
+	/* RM is to look when it can have the whole message. */
+	tx->data.push = index == gh_rm_msg_packets(tx->msg.len) - 1;
+}
+
+static bool gh_rm_tx_next(struct gh_msgq_tx_data *data)
+{
+	struct gh_rm_tx *tx = container_of(data, struct gh_rm_tx, data);
+	int index = atomic_read(&tx->index);
+
+	if (data->push || index == GH_RM_TX_CUT ||
+	    atomic_cmpxchg(&tx->index, index, index + 1) != index)
+		return false;
+
+	gh_rm_tx_pack(tx, index + 1);
+	return true;
+}
+
+/* Send no more of the request. Returns whether RM may get to see all of it. */
+static bool gh_rm_tx_cut(struct gh_rm_tx *tx)
+{
+	int index = atomic_xchg(&tx->index, GH_RM_TX_CUT);
+
+	return index == gh_rm_msg_packets(tx->msg.len) - 1;
+}
+
+static int gh_rm_send(struct gh_rm *rm, struct gh_rm_call *call, u16 seq, unsigned long deadline)
+{
+	struct gh_rm_tx *tx = &rm->tx;
+	void *payload = tx->buf + GH_RM_PACKET_HDR_SIZE;
 	int ret;
 
 	lockdep_assert_held(&rm->call_lock);
 
-	for (i = 0; i < packets; i++) {
-		long left = max_t(long, deadline - jiffies, 0);
+	/* RM has not taken the request before this one: not even its queue moves. */
+	if (!wait_event_timeout(rm->tx_wait, !smp_load_acquire(&rm->tx_busy),
+				max_t(long, deadline - jiffies, 0)))
+		return -ETIME;
 
-		if (!wait_event_timeout(rm->tx_wait,
-					atomic_read(&rm->tx_busy) < GH_RM_TX_SLOTS ||
-					completion_done(&pending->done), left))
-			/* RM never sees the end of it, so it does not act on it. */
-			return -ETIME;
-
-		/* Sending an earlier packet failed. */
-		if (completion_done(&pending->done))
-			return 0;
-
-		slot = &rm->tx_slots[rm->tx_next];
-		slot->seq = msg->seq;
-		slot->packet.length = gh_rm_msg_pack(msg, i, slot->packet.data);
-		slot->packet.push = i == packets - 1;
-
-		atomic_inc(&rm->tx_busy);
-		ret = rm->transport_ops->send(rm->transport, &slot->packet);
-		if (ret < 0) {
-			atomic_dec(&rm->tx_busy);
+	if (call->write) {
+		ret = call->write(call, payload);
+		if (ret)
 			return ret;
-		}
-		rm->tx_next = (rm->tx_next + 1) % GH_RM_TX_SLOTS;
+	} else if (call->req_len) {
+		memcpy(payload, call->req, call->req_len);
+	}
+
+	tx->msg = (struct gh_rm_msg) {
+		.type = GH_RM_MSG_REQUEST,
+		.seq = seq,
+		.id = call->id,
+		.len = call->req_len,
+	};
+	tx->data.next = gh_rm_tx_next;
+	atomic_set(&tx->index, 0);
+	gh_rm_tx_pack(tx, 0);
+
+	rm->tx_busy = true;
+	ret = rm->transport_ops->send(rm->transport, &tx->data);
+	if (ret < 0) {
+		rm->tx_busy = false;
+		return ret;
 	}
 
 	return 0;
@@ -456,13 +487,8 @@ static int gh_rm_send(struct gh_rm *rm, const struct gh_rm_msg *msg, struct gh_r
 int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 {
 	struct gh_rm_pending pending = { .call = call };
-	struct gh_rm_msg msg = {
-		.type = GH_RM_MSG_REQUEST,
-		.id = call->id,
-		.payload = call->req,
-		.len = call->req_len,
-	};
 	unsigned long deadline;
+	bool complete;
 	u32 timeout;
 	int ret;
 
@@ -507,11 +533,12 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 	spin_unlock_irq(&rm->rx_lock);
 
 	gh_rm_count(rm, GH_RM_STAT_CALLS);
-	msg.seq = pending.seq;
-	trace_gh_rm_request(msg.id, msg.seq, msg.len);
-	ret = gh_rm_send(rm, &msg, &pending, deadline);
-	if (!ret)
+	trace_gh_rm_request(call->id, pending.seq, call->req_len);
+	ret = gh_rm_send(rm, call, pending.seq, deadline);
+	if (!ret) {
 		wait_for_completion_timeout(&pending.done, max_t(long, deadline - jiffies, 1));
+		complete = gh_rm_tx_cut(&rm->tx);
+	}
 
 	spin_lock_irq(&rm->rx_lock);
 	if (rm->pending != &pending) {
@@ -519,8 +546,9 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 		ret = pending.ret;
 	} else {
 		rm->pending = NULL;
+		/* RM does not act on a request of which it never sees the end. */
 		if (!ret)
-			ret = -ETIMEDOUT;
+			ret = complete ? -ETIMEDOUT : -ETIME;
 		if (ret == -ETIMEDOUT && call->late) {
 			call->late->rm = rm;
 			call->late->id = call->id;
@@ -727,22 +755,20 @@ void gh_rm_transport_received(struct gh_rm *rm, const void *packet, size_t len)
 }
 
 /**
- * gh_rm_transport_sent() - A packet is on its way, or never will be
+ * gh_rm_transport_sent() - A message is on its way, or never will be as a whole
  * @rm: the resource manager
- * @packet: what gh_rm_transport_ops::send() was given
- * @err: 0, or why it was not sent
+ * @err: 0, or why a packet was not sent
  *
  * Context: Any.
  */
-void gh_rm_transport_sent(struct gh_rm *rm, struct gh_msgq_tx_data *packet, int err)
+void gh_rm_transport_sent(struct gh_rm *rm, int err)
 {
-	struct gh_rm_tx_slot *slot = container_of(packet, struct gh_rm_tx_slot, packet);
 	unsigned long flags;
 
 	if (err) {
 		/* RM ignores a message of which a packet is missing: the call failed. */
 		spin_lock_irqsave(&rm->rx_lock, flags);
-		if (rm->pending && rm->pending->seq == slot->seq) {
+		if (rm->pending && rm->pending->seq == rm->tx.msg.seq) {
 			rm->pending->ret = err;
 			complete(&rm->pending->done);
 			rm->pending = NULL;
@@ -750,8 +776,8 @@ void gh_rm_transport_sent(struct gh_rm *rm, struct gh_msgq_tx_data *packet, int 
 		spin_unlock_irqrestore(&rm->rx_lock, flags);
 	}
 
-	/* Packets are sent in order, so the slot that gets free is the oldest. */
-	atomic_dec(&rm->tx_busy);
+	/* Pairs with gh_rm_send(): from now on it writes the next. */
+	smp_store_release(&rm->tx_busy, false);
 	wake_up(&rm->tx_wait);
 }
 
@@ -897,11 +923,11 @@ struct gh_rm_msgq {
 
 static const struct gh_rm_client *gh_rm_client;
 
-static int gh_rm_msgq_send(void *transport, struct gh_msgq_tx_data *packet)
+static int gh_rm_msgq_send(void *transport, struct gh_msgq_tx_data *message)
 {
 	struct gh_rm_msgq *rmq = transport;
 
-	return mbox_send_message(&rmq->msgq.chan, packet);
+	return mbox_send_message(&rmq->msgq.chan, message);
 }
 
 static const struct gh_rm_transport_ops gh_rm_msgq_ops = {
@@ -920,7 +946,7 @@ static void gh_rm_msgq_tx_done(struct mbox_client *client, void *mssg, int err)
 {
 	struct gh_rm_msgq *rmq = container_of(client, struct gh_rm_msgq, client);
 
-	gh_rm_transport_sent(rmq->rm, mssg, err);
+	gh_rm_transport_sent(rmq->rm, err);
 }
 
 /* The two queues, as the device tree has them: transmit first, then receive */

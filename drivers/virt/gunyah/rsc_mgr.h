@@ -126,8 +126,10 @@ struct gh_rm_late {
 /**
  * struct gh_rm_call - One request and its reply
  * @id: message id
- * @req: payload of the request
- * @req_len: length of @req in bytes
+ * @req: payload of the request, or NULL if there is @write
+ * @req_len: length of the request's payload in bytes
+ * @write: writes the payload, for one that is too large to be made somewhere else
+ *         first. Called once, with the engine's lock held; an errno ends the call.
  * @resp: where the reply's payload after the error code goes
  * @resp_size: length that the payload of a successful reply must have there, in bytes
  * @resp_varies: it may also be shorter; whether it is whole is for the caller to see
@@ -140,6 +142,7 @@ struct gh_rm_call {
 	u32 id;
 	const void *req;
 	size_t req_len;
+	int (*write)(struct gh_rm_call *call, void *req);
 	void *resp;
 	size_t resp_size;
 	bool resp_varies;
@@ -166,21 +169,22 @@ void gh_rm_notification_deliver(struct gh_rm *rm, struct gh_rm_listener *listene
 
 /**
  * struct gh_rm_transport_ops - How packets get to the resource manager
- * @send: takes a packet, in order, to be sent as soon as possible. It is answered
- *        by gh_rm_transport_sent() and must stay until then. May fail with an
- *        errno, in which case it is not answered. Does not sleep.
+ * @send: takes a message of one or more packets, see struct gh_msgq_tx_data, to be
+ *        sent as soon as possible. It is answered by gh_rm_transport_sent() and must
+ *        stay until then. May fail with an errno, in which case it is not answered.
+ *        Does not sleep.
  *
  * Packets received go to gh_rm_transport_received().
  */
 struct gh_rm_transport_ops {
-	int (*send)(void *transport, struct gh_msgq_tx_data *packet);
+	int (*send)(void *transport, struct gh_msgq_tx_data *message);
 };
 
 struct gh_rm *gh_rm_alloc(struct device *dev, const struct gh_rm_transport_ops *ops,
 			  void *transport);
 void gh_rm_close(struct gh_rm *rm);
 void gh_rm_shutdown(struct gh_rm *rm);
-void gh_rm_transport_sent(struct gh_rm *rm, struct gh_msgq_tx_data *packet, int err);
+void gh_rm_transport_sent(struct gh_rm *rm, int err);
 void gh_rm_transport_received(struct gh_rm *rm, const void *packet, size_t len);
 
 #endif /* __GH_RSC_MGR_H */

@@ -109,29 +109,51 @@ static void *gh_rm_put_acl_list(const struct gh_rm_mem_parcel *parcel, void *buf
 	return acl;
 }
 
+/**
+ * struct gh_rm_mem_call - A call with a list of memory
+ * @call: the call
+ * @parcel: the parcel
+ * @n: so many of its pieces are in the message
+ * @last: those are the last
+ */
+struct gh_rm_mem_call {
+	struct gh_rm_call call;
+	struct gh_rm_mem_parcel *parcel;
+	size_t n;
+	bool last;
+};
+
+static int gh_rm_mem_write_append(struct gh_rm_call *call, void *req)
+{
+	struct gh_rm_mem_call *mem = container_of(call, struct gh_rm_mem_call, call);
+	struct gh_rm_mem_append_hdr *hdr = req;
+
+	*hdr = (struct gh_rm_mem_append_hdr) {
+		.mem_handle = cpu_to_le32(mem->parcel->mem_handle),
+		.flags = mem->last ? GH_MEM_APPEND_FLAG_END : 0,
+	};
+
+	return gh_rm_put_mem_list(mem->parcel->iter, hdr + 1, mem->n) ? 0 : -EINVAL;
+}
+
 /* Append what is left of @parcel, of which the first message took @sent pieces. */
-static int gh_rm_mem_append(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel, size_t sent,
-			    void *buf)
+static int gh_rm_mem_append(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel, size_t sent)
 {
 	int ret;
 
 	while (sent < parcel->n_mem_entries) {
 		size_t n = min_t(size_t, parcel->n_mem_entries - sent, GH_RM_MAX_MEM_ENTRIES);
-		struct gh_rm_mem_append_hdr *hdr = buf;
-		struct gh_rm_call call = {
-			.id = GH_RM_RPC_MEM_APPEND,
-			.req = buf,
-			.req_len = sizeof(*hdr) + gh_rm_list_size(n, sizeof(struct gh_rm_mem)),
+		struct gh_rm_mem_call mem = {
+			.call.id = GH_RM_RPC_MEM_APPEND,
+			.call.req_len = sizeof(struct gh_rm_mem_append_hdr) +
+					gh_rm_list_size(n, sizeof(struct gh_rm_mem)),
+			.call.write = gh_rm_mem_write_append,
+			.parcel = parcel,
+			.n = n,
+			.last = sent + n == parcel->n_mem_entries,
 		};
 
-		*hdr = (struct gh_rm_mem_append_hdr) {
-			.mem_handle = cpu_to_le32(parcel->mem_handle),
-			.flags = sent + n == parcel->n_mem_entries ? GH_MEM_APPEND_FLAG_END : 0,
-		};
-		if (!gh_rm_put_mem_list(parcel->iter, hdr + 1, n))
-			return -EINVAL;
-
-		ret = gh_rm_call(rm, &call);
+		ret = gh_rm_call(rm, &mem.call);
 		trace_gh_rm_mem_append(parcel, n, ret);
 		if (ret)
 			return ret;
@@ -139,6 +161,28 @@ static int gh_rm_mem_append(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel, s
 		sent += n;
 	}
 
+	return 0;
+}
+
+static int gh_rm_mem_write_create(struct gh_rm_call *call, void *req)
+{
+	struct gh_rm_mem_call *mem = container_of(call, struct gh_rm_mem_call, call);
+	struct gh_rm_mem_create_hdr *hdr = req;
+	struct gh_rm_list_hdr *attr;
+
+	*hdr = (struct gh_rm_mem_create_hdr) {
+		.mem_type = mem->parcel->mem_type,
+		.flags = mem->last ? 0 : GH_MEM_CREATE_FLAG_APPEND,
+		.label = cpu_to_le32(mem->parcel->label),
+	};
+
+	attr = gh_rm_put_mem_list(mem->parcel->iter, gh_rm_put_acl_list(mem->parcel, hdr + 1),
+				  mem->n);
+	if (!attr)
+		return -EINVAL;
+
+	/* No attributes: what the resource manager demands of image memory */
+	*attr = (struct gh_rm_list_hdr) {};
 	return 0;
 }
 
@@ -158,16 +202,17 @@ static void gh_rm_mem_create_late(struct gh_rm_late *late)
 static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *parcel)
 {
 	size_t n = min_t(size_t, parcel->n_mem_entries, GH_RM_MAX_MEM_ENTRIES);
-	struct gh_rm_mem_create_hdr *hdr;
 	struct gh_rm_mem_create_resp resp;
-	struct gh_rm_list_hdr *attr;
-	struct gh_rm_call call = {
-		.id = id,
-		.resp = &resp,
-		.resp_size = sizeof(resp),
+	struct gh_rm_mem_call mem = {
+		.call.id = id,
+		.call.write = gh_rm_mem_write_create,
+		.call.resp = &resp,
+		.call.resp_size = sizeof(resp),
+		.parcel = parcel,
+		.n = n,
+		.last = n == parcel->n_mem_entries,
 	};
-	size_t size;
-	void *buf, *pos;
+	struct gh_rm_late *late;
 	int ret;
 
 	if (!parcel->n_mem_entries || !parcel->n_acl_entries ||
@@ -177,42 +222,25 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 	if (!gh_rm_parcel_charge(rm))
 		return -ENOSPC;
 
-	/* Appending needs no more than this. */
-	size = sizeof(*hdr) + gh_rm_list_size(parcel->n_acl_entries, sizeof(struct gh_rm_acl)) +
-	       gh_rm_list_size(n, sizeof(struct gh_rm_mem)) + sizeof(*attr);
-	buf = kvmalloc(size, GFP_KERNEL);
-	call.late = kzalloc(sizeof(*call.late), GFP_KERNEL);
-	if (!buf || !call.late) {
+	late = kzalloc(sizeof(*late), GFP_KERNEL);
+	if (!late) {
 		ret = -ENOMEM;
 		goto out;
 	}
-	call.late->fn = gh_rm_mem_create_late;
-	call.late->data = parcel;
+	late->fn = gh_rm_mem_create_late;
+	late->data = parcel;
 
-	hdr = buf;
-	*hdr = (struct gh_rm_mem_create_hdr) {
-		.mem_type = parcel->mem_type,
-		.flags = parcel->n_mem_entries > n ? GH_MEM_CREATE_FLAG_APPEND : 0,
-		.label = cpu_to_le32(parcel->label),
-	};
-	pos = gh_rm_put_acl_list(parcel, hdr + 1);
-	pos = gh_rm_put_mem_list(parcel->iter, pos, n);
-	if (!pos) {
-		ret = -EINVAL;
-		goto out;
-	}
-	/* No attributes: what the resource manager demands of image memory */
-	attr = pos;
-	*attr = (struct gh_rm_list_hdr) {};
-
-	call.req = buf;
-	call.req_len = size;
-	ret = gh_rm_call(rm, &call);
+	mem.call.late = late;
+	mem.call.req_len = sizeof(struct gh_rm_mem_create_hdr) +
+			   gh_rm_list_size(parcel->n_acl_entries, sizeof(struct gh_rm_acl)) +
+			   gh_rm_list_size(n, sizeof(struct gh_rm_mem)) +
+			   sizeof(struct gh_rm_list_hdr);
+	ret = gh_rm_call(rm, &mem.call);
 	if (!ret) {
 		WRITE_ONCE(parcel->state, GH_RM_PARCEL_HELD);
 		parcel->mem_handle = le32_to_cpu(resp.mem_handle);
 
-		ret = gh_rm_mem_append(rm, parcel, n, buf);
+		ret = gh_rm_mem_append(rm, parcel, n);
 		/* Should the reclaim fail, too, the parcel's state says so. */
 		if (ret)
 			gh_rm_mem_reclaim(rm, parcel);
@@ -223,13 +251,12 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 		WRITE_ONCE(parcel->state, GH_RM_PARCEL_UNKNOWN);
 	/* The call engine has taken it over. */
 	if (ret == -ETIMEDOUT)
-		call.late = NULL;
+		late = NULL;
 out:
 	if (parcel->state == GH_RM_PARCEL_NONE)
 		gh_rm_parcel_uncharge(rm);
 out_free:
-	kfree(call.late);
-	kvfree(buf);
+	kfree(late);
 	return ret;
 }
 

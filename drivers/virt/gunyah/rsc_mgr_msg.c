@@ -42,7 +42,7 @@ struct gh_rm_packet_hdr {
 				 FIELD_PREP(GH_RM_HDR_WORDS,					\
 					    sizeof(struct gh_rm_packet_hdr) / sizeof(u32)))
 
-static_assert(sizeof(struct gh_rm_packet_hdr) + GH_RM_PACKET_PAYLOAD == GH_RM_PACKET_SIZE);
+static_assert(sizeof(struct gh_rm_packet_hdr) == GH_RM_PACKET_HDR_SIZE);
 
 /**
  * gh_rm_msg_packets() - Number of packets that a message takes
@@ -57,30 +57,33 @@ unsigned int gh_rm_msg_packets(size_t len)
 }
 
 /**
- * gh_rm_msg_pack() - Write one packet of a message
- * @msg: the message, at most GH_RM_MAX_PAYLOAD long
+ * gh_rm_msg_pack() - Make one packet of a message
+ * @msg: the message, at most GH_RM_MAX_PAYLOAD long; its payload is in @buf
  * @index: which of its packets, less than gh_rm_msg_packets()
- * @packet: room for GH_RM_PACKET_SIZE bytes
+ * @buf: GH_RM_PACKET_HDR_SIZE bytes for a header, and the payload behind them
+ * @packet: set to the packet, which is a part of @buf
  *
- * Context: Any.
+ * Nothing is copied: a packet's header takes the place of the last bytes of the
+ * packet before, which therefore must have been sent. So packets are made in order.
+ * The one that was made last may be made again.
+ *
+ * Context: Any. One at a time for each @buf.
  * Return: length of the packet in bytes.
  */
-size_t gh_rm_msg_pack(const struct gh_rm_msg *msg, unsigned int index, void *packet)
+size_t gh_rm_msg_pack(const struct gh_rm_msg *msg, unsigned int index, void *buf, void **packet)
 {
 	unsigned int fragments = gh_rm_msg_packets(msg->len) - 1;
 	size_t offset = (size_t)index * GH_RM_PACKET_PAYLOAD;
-	size_t len = min_t(size_t, msg->len - offset, GH_RM_PACKET_PAYLOAD);
-	struct gh_rm_packet_hdr *hdr = packet;
+	struct gh_rm_packet_hdr *hdr = buf + offset;
 
 	hdr->api = GH_RM_API;
 	hdr->type = FIELD_PREP(GH_RM_HDR_TYPE, index ? GH_RM_MSG_CONTINUATION : msg->type) |
 		    FIELD_PREP(GH_RM_HDR_FRAGMENTS, fragments);
 	hdr->seq = cpu_to_le16(msg->seq);
 	hdr->msg_id = cpu_to_le32(msg->id);
-	if (len)
-		memcpy(hdr + 1, msg->payload + offset, len);
+	*packet = hdr;
 
-	return sizeof(*hdr) + len;
+	return sizeof(*hdr) + min_t(size_t, msg->len - offset, GH_RM_PACKET_PAYLOAD);
 }
 
 /**

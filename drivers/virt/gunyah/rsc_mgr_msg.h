@@ -6,6 +6,7 @@
 
 #define GH_RM_PACKET_SIZE	240
 #define GH_RM_PACKET_PAYLOAD	232
+#define GH_RM_PACKET_HDR_SIZE	(GH_RM_PACKET_SIZE - GH_RM_PACKET_PAYLOAD)
 /* Continuation packets that may follow the first */
 #define GH_RM_MAX_FRAGMENTS	62
 #define GH_RM_MAX_PAYLOAD	((GH_RM_MAX_FRAGMENTS + 1) * GH_RM_PACKET_PAYLOAD)
@@ -34,7 +35,7 @@ struct gh_rm_msg {
 };
 
 unsigned int gh_rm_msg_packets(size_t len);
-size_t gh_rm_msg_pack(const struct gh_rm_msg *msg, unsigned int index, void *packet);
+size_t gh_rm_msg_pack(const struct gh_rm_msg *msg, unsigned int index, void *buf, void **packet);
 
 /**
  * enum gh_rm_rx - What became of a received packet

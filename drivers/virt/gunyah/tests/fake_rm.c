@@ -1083,7 +1083,7 @@ bool fake_rm_has_label(struct fake_rm *f, u32 label)
 }
 
 /* The driver is to call us by struct gh_rm_ops and no other way. */
-static int fake_rm_send(void *transport, struct gh_msgq_tx_data *packet)
+static int fake_rm_send(void *transport, struct gh_msgq_tx_data *message)
 {
 	struct fake_rm *f = transport;
 

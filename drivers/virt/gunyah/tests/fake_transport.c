@@ -86,7 +86,7 @@ void fake_reply(struct fake_transport *ft, const struct fake_msg *req, u32 error
  */
 
 /* The driver has to keep all the rules, so a packet that breaks one fails the test. */
-static void fake_take(struct fake_transport *ft, const struct gh_msgq_tx_data *packet)
+static void fake_take(struct fake_transport *ft, const struct fake_packet *packet)
 {
 	const u8 *p = packet->data;
 	struct fake_msg *req = &ft->req;
@@ -147,47 +147,65 @@ static void fake_take(struct fake_transport *ft, const struct gh_msgq_tx_data *p
 		fake_reply(ft, req, GH_RM_ERROR_OK, NULL, 0);
 }
 
+/* The driver makes the next packet in the memory of this one, so that is copied. */
+static void fake_copy(struct fake_transport *ft, struct fake_packet *packet,
+		      const struct gh_msgq_tx_data *message)
+{
+	KUNIT_EXPECT_LE(ft->test, message->length, FAKE_PACKET);
+	packet->length = min_t(size_t, message->length, FAKE_PACKET);
+	packet->push = message->push;
+	memcpy(packet->data, message->data, packet->length);
+}
+
 static void fake_work(struct work_struct *work)
 {
 	struct fake_transport *ft = container_of(work, struct fake_transport, work);
-	struct gh_msgq_tx_data *packet, copy;
-	unsigned int number;
+	struct gh_msgq_tx_data *message;
+	struct fake_packet packet;
+	bool failed, more;
 
 	for (;;) {
 		spin_lock_irq(&ft->lock);
-		packet = NULL;
-		if (!ft->hold && ft->queued) {
-			packet = ft->queue[ft->first];
-			number = ft->accepted - ft->queued + 1;
-			ft->first = (ft->first + 1) % FAKE_QUEUE;
-			ft->queued--;
+		if (ft->taken + 1 == ft->hold_at) {
+			ft->hold_at = 0;
+			ft->hold = true;
 		}
+		message = ft->hold ? NULL : ft->message;
+		if (message)
+			failed = ++ft->taken == ft->fail_sent;
 		spin_unlock_irq(&ft->lock);
-		if (!packet)
+		if (!message)
 			break;
 
-		/* It is the driver's again as soon as it is reported as sent. */
-		copy = *packet;
-		if (number == ft->fail_sent) {
+		fake_copy(ft, &packet, message);
+		if (failed)
 			ft->gap = true;
-			gh_rm_transport_sent(ft->rm, packet, ft->fail_err);
-			continue;
+		more = !failed && message->next(message);
+		if (!more) {
+			/* It is the driver's again as soon as it is reported as sent. */
+			ft->message = NULL;
+			gh_rm_transport_sent(ft->rm, failed ? ft->fail_err : 0);
 		}
-		gh_rm_transport_sent(ft->rm, packet, 0);
-		fake_take(ft, &copy);
+		if (!failed)
+			fake_take(ft, &packet);
 	}
 }
 
-static int fake_send_op(void *transport, struct gh_msgq_tx_data *packet)
+static int fake_send_op(void *transport, struct gh_msgq_tx_data *message)
 {
 	struct fake_transport *ft = transport;
-	struct gh_msgq_tx_data copy;
+	struct fake_packet packet;
+	bool more;
 	int ret = 0;
 
 	if (ft->prompt) {
-		copy = *packet;
-		gh_rm_transport_sent(ft->rm, packet, 0);
-		fake_take(ft, &copy);
+		do {
+			fake_copy(ft, &packet, message);
+			more = message->next(message);
+			if (!more)
+				gh_rm_transport_sent(ft->rm, 0);
+			fake_take(ft, &packet);
+		} while (more);
 		return 0;
 	}
 
@@ -201,12 +219,11 @@ static int fake_send_op(void *transport, struct gh_msgq_tx_data *packet)
 	if (ft->accepted + 1 == ft->fail_send) {
 		ft->fail_send = 0;
 		ret = ft->fail_err;
-	} else if (ft->queued == FAKE_QUEUE) {
-		KUNIT_FAIL(ft->test, "the queue is full and the driver sends\n");
-		ret = -ENOBUFS;
+	} else if (ft->message) {
+		KUNIT_FAIL(ft->test, "two messages at a time\n");
+		ret = -EBUSY;
 	} else {
-		ft->queue[(ft->first + ft->queued++) % FAKE_QUEUE] = packet;
-		ft->most_queued = max(ft->most_queued, ft->queued);
+		ft->message = message;
 		ft->accepted++;
 	}
 	spin_unlock_irq(&ft->lock);

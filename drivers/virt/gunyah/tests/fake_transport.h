@@ -12,7 +12,7 @@
  * A transport with somebody at its other end, for tests of the call engine and of
  * all that is above it.
  *
- * Packets that the driver sends are queued, and a work takes them: as with the
+ * A work takes the packets of the message that the driver sends: as with the
  * real transport, what comes up comes from another context than the test's. The
  * peer knows the wire format by its own code, not by rsc_mgr_msg.c.
  */
@@ -30,7 +30,6 @@ struct task_struct;
 #define FAKE_PACKET		240
 #define FAKE_PAYLOAD		232
 #define FAKE_MESSAGE		(63 * FAKE_PAYLOAD)
-#define FAKE_QUEUE		20
 
 enum { FAKE_CONTINUATION, FAKE_REQUEST, FAKE_REPLY, FAKE_NOTIFICATION };
 
@@ -51,6 +50,18 @@ struct fake_msg {
 };
 
 /**
+ * struct fake_packet - A packet that the driver has sent
+ * @length: length of @data in bytes
+ * @push: the flag that it was sent with
+ * @data: the packet
+ */
+struct fake_packet {
+	size_t length;
+	bool push;
+	u8 data[FAKE_PACKET];
+};
+
+/**
  * struct fake_transport - The transport, the driver above it and the peer below it
  * @test: the test
  * @dev: the resource manager's device
@@ -62,16 +73,15 @@ struct fake_msg {
  * @prompt: packets are taken as they are sent, in the sender's context
  * @timeout_once: the deadline that is set is for the next call, those after it have
  *                FAKE_TIMEOUT_LONG
- * @fail_send: send() refuses this packet, counted from 1
- * @fail_sent: this packet is accepted and then reported as not sent
+ * @fail_send: send() refuses this message, counted from 1
+ * @fail_sent: this packet is reported as not sent, counted from 1
  * @fail_err: with which error
  * @lock: guards what follows
- * @hold: packets stay in the queue
- * @queue: packets accepted, a ring
- * @first: the oldest of @queue
- * @queued: how many @queue holds
- * @most_queued: how many it held at most
- * @accepted: packets accepted so far
+ * @hold: the peer takes no packets
+ * @hold_at: from this one on, counted from 1
+ * @message: the message that the driver has sent, as long as it is not done
+ * @accepted: messages accepted so far
+ * @taken: packets taken so far
  * @requests: complete requests received so far
  * @wq: for @work and nothing else
  * @work: takes packets
@@ -85,7 +95,7 @@ struct fake_transport {
 	struct device *dev;
 	struct gh_rm *rm;
 	void (*request)(struct fake_transport *ft, const struct fake_msg *req);
-	void (*packet)(struct fake_transport *ft, const struct gh_msgq_tx_data *packet);
+	void (*packet)(struct fake_transport *ft, const struct fake_packet *packet);
 	void *priv;
 	bool prompt;
 	bool timeout_once;
@@ -95,11 +105,10 @@ struct fake_transport {
 
 	spinlock_t lock;		/* see above */
 	bool hold;
-	struct gh_msgq_tx_data *queue[FAKE_QUEUE];
-	unsigned int first;
-	unsigned int queued;
-	unsigned int most_queued;
+	unsigned int hold_at;
+	struct gh_msgq_tx_data *message;
 	unsigned int accepted;
+	unsigned int taken;
 	unsigned int requests;
 
 	struct workqueue_struct *wq;

@@ -232,7 +232,7 @@ static void settle(struct world *w)
 		;
 }
 
-static void to_model(struct fake_transport *ft, const struct gh_msgq_tx_data *packet)
+static void to_model(struct fake_transport *ft, const struct fake_packet *packet)
 {
 	struct world *w = ft->priv;
 

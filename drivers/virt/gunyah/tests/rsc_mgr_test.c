@@ -652,7 +652,7 @@ static const struct abort_row {
 KUNIT_ARRAY_PARAM_DESC(abort, abort_rows, name);
 
 /* Answers a request of which it has seen one packet, with the first half. */
-static void answer_half_early(struct fake_transport *ft, const struct gh_msgq_tx_data *packet)
+static void answer_half_early(struct fake_transport *ft, const struct fake_packet *packet)
 {
 	static const u8 reply[300];
 	u16 *seq = ft->priv;
@@ -704,7 +704,7 @@ static void call_aborted_with_half_a_reply_leaves_nothing_behind(struct kunit *t
 }
 
 /* Answers a request of which it has seen one packet. */
-static void answer_early(struct fake_transport *ft, const struct gh_msgq_tx_data *packet)
+static void answer_early(struct fake_transport *ft, const struct fake_packet *packet)
 {
 	if ((packet->data[1] & 3) == FAKE_REQUEST)
 		fake_send(ft, FAKE_REPLY, get_unaligned_le16(packet->data + 2), ID, "\5\0\0\0", 4);
@@ -717,10 +717,13 @@ static void reply_to_a_part_of_the_request_ends_the_call(struct kunit *test)
 	struct gh_rm_call call = { .id = ID, .req = payload(test, 14616), .req_len = 14616 };
 
 	ft->packet = answer_early;
+	ft->hold_at = 3;
 	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), -EBUSY);
 	KUNIT_EXPECT_EQ(test, call.rm_error, GH_RM_ERROR_BUSY);
+	/* The packet that waits for space is the last. */
+	fake_transport_hold(ft, false);
 	fake_transport_flush(ft);
-	KUNIT_EXPECT_LT(test, ft->accepted, 63);
+	KUNIT_EXPECT_EQ(test, ft->taken, 3);
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_TIMEOUTS), 0);
 
 	/* RM takes what is new for the beginning of another request. */
@@ -804,7 +807,7 @@ static const struct fault_row fault_rows[] = {
 
 KUNIT_ARRAY_PARAM_DESC(fault, fault_rows, name);
 
-static void call_fails_if_any_packet_of_its_request(struct kunit *test)
+static void call_fails_if_its_request(struct kunit *test)
 {
 	const struct fault_row *row = test->param_value;
 	struct fake_transport *ft = fake_transport_create(test);
@@ -812,11 +815,12 @@ static void call_fails_if_any_packet_of_its_request(struct kunit *test)
 	struct late_seen *seen = want_late(test, &call);
 	unsigned int i;
 
+	/* Refused as a whole, or at any packet */
 	for (i = 0; i < 63; i++) {
 		if (row->accepted)
-			ft->fail_sent = ft->accepted + i + 1;
+			ft->fail_sent = ft->taken + i + 1;
 		else
-			ft->fail_send = ft->accepted + i + 1;
+			ft->fail_send = ft->accepted + 1;
 		ft->fail_err = row->err;
 		KUNIT_EXPECT_EQ_MSG(test, gh_rm_call(ft->rm, &call), row->err, "packet %u", i);
 		KUNIT_EXPECT_EQ(test, call.rm_error, GH_RM_ERROR_OK);
@@ -826,60 +830,80 @@ static void call_fails_if_any_packet_of_its_request(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ft->requests, 0);
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_TIMEOUTS), 0);
 
-	/* No slot has been lost on the way. */
+	/* Nothing has been lost on the way. */
 	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), 0);
 	KUNIT_EXPECT_EQ(test, ft->requests, 1);
 	KUNIT_EXPECT_EQ(test, seen->count, 0);
 	kfree(call.late);
 }
 
-static void no_more_packets_are_handed_over_than_fit(struct kunit *test)
+/* At the deadline the queue has space for so many packets of the request's 63 and no more. */
+static const struct stuck_row {
+	const char *name;
+	unsigned int space;
+	int want;
+} stuck_rows[] = {
+	{ "for none", 0, -ETIME },
+	{ "for one", 1, -ETIME },
+	{ "for half of them", 31, -ETIME },
+	{ "for all but two", 61, -ETIME },
+	/* The last will be sent as soon as there is space, and RM act on the request. */
+	{ "for all but one", 62, -ETIMEDOUT },
+};
+
+KUNIT_ARRAY_PARAM_DESC(stuck, stuck_rows, name);
+
+static void request_is_cut_at_the_deadline_if_there_is_space(struct kunit *test)
 {
-	struct fake_transport *ft = fake_transport_create(test);
-	const struct gh_rm_call call = {
-		.id = ID, .req = payload(test, 14616), .req_len = 14616,
-	};
-	struct fake_call *other;
-
-	fake_transport_hold(ft, true);
-	other = fake_call_start(ft, &call);
-	KUNIT_EXPECT_TRUE(test, fake_thread_sleeps(other->thread));
-	KUNIT_EXPECT_EQ(test, ft->queued, 16);
-
-	fake_transport_hold(ft, false);
-	KUNIT_EXPECT_EQ(test, fake_thread_wait(other->thread), 0);
-	KUNIT_EXPECT_EQ(test, ft->requests, 1);
-	KUNIT_EXPECT_EQ(test, ft->most_queued, 16);
-}
-
-static void queue_that_stays_full_ends_the_call_at_the_deadline(struct kunit *test)
-{
+	const struct stuck_row *row = test->param_value;
 	struct fake_transport *ft = fake_transport_create(test);
 	struct gh_rm_call call = { .id = ID, .req = payload(test, 14616), .req_len = 14616 };
 	struct late_seen *seen = want_late(test, &call);
+
+	ft->hold_at = row->space + 1;
+	set_timeout(ft, FAKE_TIMEOUT_SHORT);
+	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), row->want);
+
+	/* The packet that waited is the last of it. */
+	set_timeout(ft, FAKE_TIMEOUT_LONG);
+	fake_transport_hold(ft, false);
+	fake_transport_flush(ft);
+	KUNIT_EXPECT_EQ(test, ft->taken, row->space + 1);
+	KUNIT_EXPECT_NULL(test, ft->message);
+	KUNIT_EXPECT_EQ(test, ft->requests, row->want == -ETIMEDOUT);
+
+	expect_call_works(ft);
+	if (row->want == -ETIMEDOUT) {
+		KUNIT_ASSERT_NE(test, wait_for_completion_timeout(&seen->done, FAKE_PATIENCE), 0);
+	} else {
+		KUNIT_EXPECT_EQ(test, seen->count, 0);
+		kfree(call.late);
+	}
+}
+
+static void queue_that_does_not_move_ends_all_calls_at_their_deadline(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct gh_rm_call call = { .id = ID, .req = payload(test, 14616), .req_len = 14616 };
 	const struct gh_rm_call next = { .id = ID };
 	struct fake_call *other;
 
-	/* RM never sees the end of the request, so it will not act on it. */
+	/* RM never sees the end of the request, so it will not act on it, */
 	fake_transport_hold(ft, true);
 	set_timeout(ft, FAKE_TIMEOUT_SHORT);
 	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), -ETIME);
-	KUNIT_EXPECT_EQ(test, ft->most_queued, 16);
-
-	/* A call that finds the queue full waits for space, up to its deadline. */
+	/* nor any of this one, which waits for the end of that, */
 	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), -ETIME);
+	KUNIT_EXPECT_EQ(test, ft->accepted, 1);
 	set_timeout(ft, FAKE_TIMEOUT_LONG);
 	other = fake_call_start(ft, &next);
 
-	/* The packets are the driver's still; it gets them back, and all goes on. */
+	/* up to its deadline. When the queue moves all goes on. */
 	fake_transport_hold(ft, false);
 	KUNIT_EXPECT_EQ(test, fake_thread_wait(other->thread), 0);
 	KUNIT_EXPECT_EQ(test, ft->requests, 1);
 	KUNIT_EXPECT_EQ(test, stat(ft, GH_RM_STAT_TIMEOUTS), 2);
 	KUNIT_EXPECT_EQ(test, gh_rm_call(ft->rm, &call), 0);
-	KUNIT_EXPECT_EQ(test, seen->count, 0);
-	/* It was sent in part, so the reply is not missed. */
-	kfree(call.late);
 }
 
 static void packet_that_fails_after_its_call_has_ended_fails_no_other(struct kunit *test)
@@ -952,14 +976,13 @@ static void calls_of_many_threads_are_made_one_by_one(struct kunit *test)
 	/* The first waits for its reply, and all the others for the first. */
 	for (i = 0; i < CALLERS; i++)
 		KUNIT_EXPECT_TRUE(test, fake_thread_sleeps(calls[i]->thread));
-	KUNIT_EXPECT_EQ(test, ft->queued, 1);
+	KUNIT_EXPECT_NOT_NULL(test, ft->message);
 
 	fake_transport_hold(ft, false);
 	for (i = 0; i < CALLERS; i++) {
 		KUNIT_EXPECT_EQ(test, fake_thread_wait(calls[i]->thread), 0);
 		KUNIT_EXPECT_EQ(test, resp[i], req[i]);
 	}
-	KUNIT_EXPECT_EQ(test, ft->most_queued, 1);
 	KUNIT_EXPECT_EQ(test, ft->requests, CALLERS);
 }
 
@@ -1094,9 +1117,9 @@ static struct kunit_case call_cases[] = {
 	KUNIT_CASE(reply_to_a_part_of_the_request_ends_the_call),
 	KUNIT_CASE(sequence_number_of_a_missing_reply_is_not_reused),
 	KUNIT_CASE(sequence_numbers_go_up_by_one),
-	KUNIT_CASE_PARAM(call_fails_if_any_packet_of_its_request, fault_gen_params),
-	KUNIT_CASE(no_more_packets_are_handed_over_than_fit),
-	KUNIT_CASE(queue_that_stays_full_ends_the_call_at_the_deadline),
+	KUNIT_CASE_PARAM(call_fails_if_its_request, fault_gen_params),
+	KUNIT_CASE_PARAM(request_is_cut_at_the_deadline_if_there_is_space, stuck_gen_params),
+	KUNIT_CASE(queue_that_does_not_move_ends_all_calls_at_their_deadline),
 	KUNIT_CASE(packet_that_fails_after_its_call_has_ended_fails_no_other),
 	KUNIT_CASE(packet_that_fails_when_no_call_is_under_way_harms_nothing),
 	KUNIT_CASE(calls_of_many_threads_are_made_one_by_one),

@@ -30,8 +30,7 @@ static struct device dev;
 static struct reference ref;
 
 /* What was handed to the transport and is not on its way yet */
-static struct gh_msgq_tx_data *tx[20];
-static unsigned int tx_n;
+static struct gh_msgq_tx_data *tx;
 static bool refuse_send;
 
 /* The last requests that were sent, and how often the driver was told about each */
@@ -253,29 +252,11 @@ static void notification(void)
 
 /* Sending */
 
-static void sent(int err)
+static void check_packet(void)
 {
-	struct gh_msgq_tx_data *packet = tx[0];
+	const uint8_t *p = tx->data;
 
-	if (!tx_n)
-		return;
-	tx_n--;
-	memmove(tx, tx + 1, tx_n * sizeof(*tx));
-	gh_rm_transport_sent(rm, packet, err);
-}
-
-static int send(void *transport, struct gh_msgq_tx_data *packet)
-{
-	const uint8_t *p = packet->data;
-
-	FUZZ_CHECK(transport == &tx && !shim_atomic);
-	FUZZ_CHECK(packet->length >= 8 && packet->length <= 240 && p[0] == 0x21);
-	if (refuse_send) {
-		refuse_send = false;
-		return -EIO;
-	}
-	FUZZ_CHECK(tx_n < ARRAY_SIZE(tx));
-	tx[tx_n++] = packet;
+	FUZZ_CHECK(tx->length >= 8 && tx->length <= 240 && p[0] == 0x21);
 	if (p[1] % 4) {
 		FUZZ_CHECK(p[1] % 4 == 1);
 		calls[n_calls % CALLS].seq = le16(p + 2);
@@ -288,6 +269,30 @@ static int send(void *transport, struct gh_msgq_tx_data *packet)
 	} else {
 		FUZZ_CHECK(n_calls && calls[(n_calls - 1) % CALLS].seq == le16(p + 2));
 	}
+}
+
+/* The packet that waits was sent, or could not be. */
+static void sent(int err)
+{
+	if (!tx)
+		return;
+	if (!err && tx->next(tx)) {
+		check_packet();
+		return;
+	}
+	tx = NULL;
+	gh_rm_transport_sent(rm, err);
+}
+
+static int send(void *transport, struct gh_msgq_tx_data *message)
+{
+	FUZZ_CHECK(transport == &tx && !shim_atomic && !tx);
+	if (refuse_send) {
+		refuse_send = false;
+		return -EIO;
+	}
+	tx = message;
+	check_packet();
 	return 0;
 }
 
@@ -619,7 +624,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&call, 0, offsetof(typeof(call), reply));
 	told = NULL;
 	told_end = &told;
-	tx_n = 0;
+	tx = NULL;
 	n_calls = 0;
 	n_waiting = 0;
 	n_told = 0;
@@ -643,7 +648,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(gh_rm_stat(rm, GH_RM_STAT_NOTIFICATIONS) == n_told);
 	FUZZ_CHECK(gh_rm_stat(rm, GH_RM_STAT_LOST) == n_lost);
 	gh_rm_close(rm);
-	while (tx_n)
+	while (tx)
 		sent(-EIO);
 	gh_rm_shutdown(rm);
 	check_parcels();

@@ -66,21 +66,22 @@ static void fill(uint8_t *p, size_t len, uint8_t first)
 /* A message as the driver packs it, one packet of which may be lost or come twice */
 static void packed(struct input *in)
 {
-	uint8_t type = in8(in) % 3 + 1, lost = in8(in), twice = in8(in), packet[GH_RM_PACKET_SIZE];
+	uint8_t type = in8(in) % 3 + 1, lost = in8(in), twice = in8(in);
 	struct gh_rm_msg msg = {
 		.type = type, .seq = in16(in), .id = in32(in),
 		.len = in16(in) % (GH_RM_MAX_PAYLOAD + 1),
 	};
 	unsigned int n = gh_rm_msg_packets(msg.len), i;
-	uint8_t *payload = exact(msg.len);
+	uint8_t *payload = exact(msg.len), *buf = exact(GH_RM_PACKET_HDR_SIZE + msg.len);
 	bool done = false;
+	void *packet;
 	size_t len;
 
 	fill(payload, msg.len, type);
-	msg.payload = payload;
+	memcpy(buf + GH_RM_PACKET_HDR_SIZE, payload, msg.len);
 	FUZZ_CHECK(n >= 1 && n <= REF_PACKETS);
 	for (i = 0; i < n; i++) {
-		len = gh_rm_msg_pack(&msg, i, packet);
+		len = gh_rm_msg_pack(&msg, i, buf, &packet);
 		FUZZ_CHECK(len >= 8 && len <= GH_RM_PACKET_SIZE);
 		FUZZ_CHECK(len == GH_RM_PACKET_SIZE || i == n - 1);
 		if (i == lost)
@@ -93,6 +94,7 @@ static void packed(struct input *in)
 		FUZZ_CHECK(done && want.type == msg.type && want.seq == msg.seq &&
 			   want.id == msg.id && want.len == msg.len &&
 			   !memcmp(want.payload, payload, msg.len));
+	free(buf);
 	free(payload);
 }
 

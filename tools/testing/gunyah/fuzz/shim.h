@@ -196,6 +196,13 @@ typedef struct { s64 counter; } atomic64_t;
 
 #define atomic_read(v)		((v)->counter)
 #define atomic64_read(v)	((v)->counter)
+#define atomic_set(v, n)	((void)((v)->counter = (n)))
+#define atomic_xchg(v, n)	\
+	({ typeof((v)->counter) _old = (v)->counter; (v)->counter = (n); _old; })
+#define atomic_cmpxchg(v, old, new)	\
+	({ typeof((v)->counter) _was = (v)->counter; if (_was == (old)) (v)->counter = (new); _was; })
+#define smp_load_acquire(p)	(*(p))
+#define smp_store_release(p, v)	((void)(*(p) = (v)))
 #define atomic_inc(v)		((void)(v)->counter++)
 #define atomic64_inc		atomic_inc
 #define atomic_dec(v)		((void)(v)->counter--)
