@@ -34,6 +34,9 @@
 #define GH_LAB_CTL_BELL_SET_MASKS 0x038
 /* Ticks of the system counter that were spent in hypercalls of the host, guests included */
 #define GH_LAB_CTL_HVC_TICKS	0x03c
+/* Messages of the resource manager's protocol, each of one packet or more */
+#define GH_LAB_CTL_MSGS_IN	0x040	/* requests of the host */
+#define GH_LAB_CTL_MSGS_OUT	0x044	/* replies and notifications to it */
 
 /* In a register that selects: all */
 #define GH_LAB_ANY		0xffffffff

@@ -150,6 +150,8 @@ struct rm_model {
 	enum rm_policy policy;
 	bool dead;
 	uint64_t now_ms;
+	uint32_t received;
+	uint32_t sent;
 
 	/* Both in order of creation, without gaps */
 	uint32_t n_vms;
@@ -428,6 +430,7 @@ static void rm_flush(struct rm_model *m)
 			continue;
 
 		m->sending = NULL;
+		m->sent++;
 		out->packets_sent = 0;
 		for (i = 0; i < RM_OUTS; i++) {
 			if (m->outs[i].order < out->order)
@@ -1425,8 +1428,10 @@ void rm_model_receive(struct rm_model *m, const void *packet, uint32_t len)
 	m->rx_partial = m->rx_missing;
 	if (m->rx_partial)
 		return;
-	if (m->rx_type == RM_REQUEST)
+	if (m->rx_type == RM_REQUEST) {
+		m->received++;
 		rm_request(m);
+	}
 	if (!m->dead)
 		rm_flush(m);
 }
@@ -1526,6 +1531,16 @@ uint32_t rm_model_running(const struct rm_model *m)
 	for (i = 0; i < m->n_vms; i++)
 		n += m->vms[i].state == RM_VM_RUNNING;
 	return n;
+}
+
+uint32_t rm_model_received(const struct rm_model *m)
+{
+	return m->received;
+}
+
+uint32_t rm_model_sent(const struct rm_model *m)
+{
+	return m->sent;
 }
 
 enum rm_vm_state rm_model_vm_state(const struct rm_model *m, uint16_t vmid)

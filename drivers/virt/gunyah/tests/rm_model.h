@@ -178,6 +178,9 @@ void rm_model_accept(struct rm_model *m, uint16_t vmid, uint32_t handle);
 uint32_t rm_model_vmids(const struct rm_model *m);
 uint32_t rm_model_parcels(const struct rm_model *m);
 uint32_t rm_model_running(const struct rm_model *m);
+/* Whole requests that came, and whole replies and notifications that went, since init */
+uint32_t rm_model_received(const struct rm_model *m);
+uint32_t rm_model_sent(const struct rm_model *m);
 enum rm_vm_state rm_model_vm_state(const struct rm_model *m, uint16_t vmid);
 
 /*

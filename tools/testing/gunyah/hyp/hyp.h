@@ -35,7 +35,9 @@ struct hyp_config {
 	bool plain_node;		/* describe ourselves with what the binding has only */
 	bool verbose;			/* say on the console what happens to guests */
 	u32 cpus;			/* CPU n has affinity n; the last one is hidden */
-	u64 ram_end;			/* of the host's RAM, which starts at HOST_ENTRY */
+	u64 ram_end;			/* of the host's RAM, which starts at HOST_ENTRY; until
+					 * the heap is there, of all RAM
+					 */
 	u64 gicd, gicr;
 	u64 tx_cap, rx_cap;		/* as the host sees them: it sends on TX */
 };
@@ -89,6 +91,7 @@ void timer_stop(void);
 #define S2_READ		4		/* the rights of a memory parcel */
 #define S2_WRITE	2
 #define S2_EXEC		1
+u64 host_s2_heap(void);			/* bytes that host_s2_init() takes, at most */
 void host_s2_init(void);
 void host_s2_cpu_init(void);
 void host_s2_load(void);
@@ -105,6 +108,7 @@ struct guest_s2 {
 	u16 vmid;
 };
 
+u64 guest_s2_heap(void);		/* bytes that the pool has, at least */
 void guest_s2_pool_init(void);
 u64 guest_s2_pool_free(void);
 u64 guest_s2_tables(u64 ipa, u64 size);
@@ -198,6 +202,7 @@ void host_spi_free(u32 spi);
 
 /* rm.c */
 extern struct rm_model *rm_model;
+u64 rm_heap(void);
 void rm_init(void);
 __noreturn void hidden_main(u32 cpu);
 void rm_wait_ready(void);

@@ -13,23 +13,43 @@
 struct hyp_config config;
 u8 cpu_stacks[MAX_CPUS][STACK_SIZE] __aligned(16);
 
+/* The end of the host's RAM, so that it still is whole huge pages */
+#define HEAP_ALIGN	0x200000UL
+
 extern u8 _end[];
 
-static u64 heap_next;
+static u64 heap_next, heap_end;
 
 void *heap_alloc(u64 size)
 {
 	void *p = (void *)heap_next;
 
 	if (size > heap_left())
-		panic("%lu bytes of %lu left: the machine has too much memory", size, heap_left());
+		panic("%lu bytes of %lu left: the heap was miscounted", size, heap_left());
 	heap_next += ALIGN_UP(size, PAGE_SIZE);
 	return memset(p, 0, ALIGN_UP(size, PAGE_SIZE));
 }
 
 u64 heap_left(void)
 {
-	return HOST_ENTRY - heap_next;
+	return heap_end - heap_next;
+}
+
+/*
+ * What everybody wants depends on how much memory there is. A small machine has it in
+ * HYP_RAM_SIZE, so that its host's RAM is all the rest; of a large one it is the end.
+ */
+static void heap_init(void)
+{
+	u64 need = host_s2_heap() + rm_heap() + guest_s2_heap();
+
+	heap_next = ALIGN_UP((u64)_end, PAGE_SIZE);
+	heap_end = HOST_ENTRY;
+	if (need <= heap_left())
+		return;
+	heap_end = config.ram_end;
+	config.ram_end = (config.ram_end - need) & ~(HEAP_ALIGN - 1);
+	heap_next = config.ram_end;
 }
 
 u64 now_ms(void)
@@ -118,11 +138,11 @@ static void choose_caps(void)
 
 void primary_main(void *fdt)
 {
-	heap_next = ALIGN_UP((u64)_end, PAGE_SIZE);
 	hostfdt_read(fdt);
 	for (u64 gib = (HYP_RAM_BASE >> 30) + 1; gib << 30 < config.ram_end; gib++)
 		hyp_pgd[gib] = (gib << 30) | HYP_PGD_NORMAL;
 	dsb(ishst);
+	heap_init();
 	choose_caps();
 	gic_init();
 	host_s2_init();

@@ -14,7 +14,7 @@
 
 #define SLICE_US	5000
 #define POLL_US		1000
-#define MODEL_ENTRIES	65536
+#define MIN_ENTRIES	65536
 
 struct rm_model *rm_model;
 static bool ready;
@@ -87,11 +87,24 @@ static const struct rm_env_ops ops = {
 	.resource	= guest_resource,
 };
 
+/* Each page of the host's may be an entry of its own. */
+static u32 model_entries(void)
+{
+	u64 pages = (config.ram_end - HOST_ENTRY) / PAGE_SIZE;
+
+	return pages > MIN_ENTRIES ? pages : MIN_ENTRIES;
+}
+
+u64 rm_heap(void)
+{
+	return ALIGN_UP(rm_model_size(model_entries()), PAGE_SIZE);
+}
+
 void rm_init(void)
 {
-	void *mem = heap_alloc(rm_model_size(MODEL_ENTRIES));
+	void *mem = heap_alloc(rm_heap());
 
-	rm_model = rm_model_init(mem, MODEL_ENTRIES, &ops, NULL, config.policy);
+	rm_model = rm_model_init(mem, model_entries(), &ops, NULL, config.policy);
 }
 
 /* The register of the rule that is being written, or NULL */
@@ -156,6 +169,12 @@ static bool control_read(u32 offset, u32 *value)
 	case GH_LAB_CTL_HVC_TICKS:
 		*value = __atomic_load_n(&call_counts[(offset - GH_LAB_CTL_VCPU_RUNS) / 4],
 					 __ATOMIC_RELAXED);
+		return true;
+	case GH_LAB_CTL_MSGS_IN:
+		*value = rm_model_received(rm_model);
+		return true;
+	case GH_LAB_CTL_MSGS_OUT:
+		*value = rm_model_sent(rm_model);
 		return true;
 	case GH_LAB_CTL_CALL_HITS:
 		*value = script_hits();

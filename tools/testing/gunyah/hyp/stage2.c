@@ -11,7 +11,8 @@
  * until they release it.
  *
  * Guest tables come from a pool. All of it is the hidden CPU's. A guest is
- * built after guest_s2_tables() of all its ranges was found to fit.
+ * built after guest_s2_tables() of all its ranges was found to fit. The pool is
+ * enough for guests that have all of the host's RAM among them, once.
  */
 #include "hyp.h"
 #include "../lab_ctl.h"
@@ -38,6 +39,8 @@
 
 #define PTRS		512
 #define BLOCK_SIZE	(PTRS * PAGE_SIZE)
+/* Tables that are not full: up to 91 VMs, and up to 64 parcels of the host's */
+#define POOL_EXTRA	1024
 
 enum page_state { PAGE_OWNED, PAGE_LENT };
 
@@ -77,6 +80,14 @@ static void s2_flush_all(void)
 	asm volatile("tlbi vmalls12e1is" : : : "memory");
 	dsb(ish);
 	isb();
+}
+
+u64 host_s2_heap(void)
+{
+	u64 pages = page_index(config.ram_end), gib = (config.ram_end >> 30) + 1;
+
+	return ALIGN_UP(pages * sizeof(*host_pte), PAGE_SIZE) +
+	       ALIGN_UP(pages * sizeof(*page_state), PAGE_SIZE) + (gib + 3) * PAGE_SIZE;
 }
 
 void host_s2_init(void)
@@ -269,6 +280,11 @@ static u64 *pool_get(void)
 	pool = *(u64 **)page;
 	pool_pages--;
 	return memset(page, 0, PAGE_SIZE);
+}
+
+u64 guest_s2_heap(void)
+{
+	return (page_index(config.ram_end) / PTRS + POOL_EXTRA) * PAGE_SIZE;
 }
 
 /* The rest of the heap */

@@ -2066,6 +2066,57 @@ static void fault_lost_and_false_notifications(void)
 	env_close();
 }
 
+static void whole_messages_are_counted(void)
+{
+	static struct rm_resource res[100];
+	uint32_t in, out;
+
+	open_model();
+	CHECK_EQ(call(VM_GET_VMID), RM_OK);
+	CHECK_EQ(rm_model_received(env.m), 1);
+	CHECK_EQ(rm_model_sent(env.m), 1);
+	while (buf.len < ENV_MESSAGE)
+		put(0, 4);
+	CHECK_EQ(call(MEM_LEND), RM_MSG_INVALID);
+	CHECK_EQ(rm_model_received(env.m), 2);
+	CHECK_EQ(rm_model_sent(env.m), 2);
+
+	vm_to(VM, RM_VM_READY);
+	env.resources = res;
+	env.n_resources = ARRAY_SIZE(res);
+	in = rm_model_received(env.m);
+	out = rm_model_sent(env.m);
+	CHECK_EQ(call_vmid(VM_GET_RESOURCES, VM), RM_OK);
+	CHECK_EQ(rm_model_received(env.m), ++in);
+	CHECK_EQ(rm_model_sent(env.m), ++out);
+	CHECK_EQ(call_vmid(VM_START, VM), RM_OK);
+	CHECK_EQ(n_notes, 1);
+	CHECK_EQ(rm_model_received(env.m), ++in);
+	CHECK_EQ(rm_model_sent(env.m), out += 2);
+
+	CHECK(fault(VM_GET_VMID, GH_LAB_FAULT_IGNORE, 0, 0, 1));
+	CHECK(fault(VM_GET_VMID, GH_LAB_FAULT_DUPLICATE, 0, 0, 1));
+	env_request(1, VM_GET_VMID, NULL, 0);
+	CHECK_EQ(rm_model_received(env.m), ++in);
+	CHECK_EQ(rm_model_sent(env.m), out);
+	env_request(2, VM_GET_VMID, NULL, 0);
+	CHECK_EQ(rm_model_received(env.m), ++in);
+	CHECK_EQ(rm_model_sent(env.m), out += 2);
+	CHECK(answered());
+	CHECK(answered());
+
+	/* In the queue is what counts. */
+	env.depth = 0;
+	env_request(3, VM_GET_VMID, NULL, 0);
+	CHECK_EQ(rm_model_received(env.m), ++in);
+	CHECK_EQ(rm_model_sent(env.m), out);
+	env.depth = 8;
+	rm_model_poll(env.m, 0);
+	CHECK_EQ(rm_model_sent(env.m), ++out);
+	CHECK(answered());
+	env_close();
+}
+
 static void fault_reordered_notifications(void)
 {
 	open_model();
@@ -2211,6 +2262,7 @@ void rm_model_tests(void)
 	RUN(fault_malformed_replies);
 	RUN(fault_lost_and_false_notifications);
 	RUN(fault_reordered_notifications);
+	RUN(whole_messages_are_counted);
 	RUN(fault_delayed_notifications);
 	RUN(noise);
 }

@@ -213,6 +213,8 @@ guest_start:
 	b.eq	do_sleep
 	cmp	x21, #DO_CALLS
 	b.eq	do_calls
+	cmp	x21, #DO_WALK
+	b.eq	do_walk
 	cmp	x21, #DO_CPUS
 	b.hs	do_main
 	wfi
@@ -321,6 +323,20 @@ do_psci:
 	mov	x2, #0
 	smc	#0
 	str	x0, [x19, #8 * SHM_RESULT]
+	b	do_off
+/* The argument: how many pages there are */
+do_walk:
+	add	x1, x20, #GUEST_IMAGE
+	mov	x2, #0
+	mov	x3, #0
+7:	ldr	x0, [x1]
+	add	x1, x1, #0x1000
+	cmp	x0, x2
+	cinc	x3, x3, eq
+	add	x2, x2, #1
+	cmp	x2, x22
+	b.lo	7b
+	str	x3, [x19, #8 * SHM_RESULT]
 	b	do_off
 /* What it loads it stores, at the next address but one or two */
 do_mmio:
@@ -449,6 +465,6 @@ guest_vectors:
 
 	.bss
 	.balign	16
-	.skip	0x4000
+	.skip	0x10000
 stack0_top:
 	.skip	0x4000 * 7

@@ -17,6 +17,7 @@
 #define DO_WFI			7	/* and reset, should that ever end */
 #define DO_SYSREG		8	/* read a GIC register, report ESR; off */
 #define DO_PSCI			9	/* call the argument, report the result; off */
+#define DO_WALK			22	/* count pages behind the image that hold their number; off */
 
 /* For guests that the host runs */
 #define DO_MMIO			10	/* loads and stores at the argument; off */
@@ -39,6 +40,7 @@
 #define GUEST_CONTEXT_3		0x5555UL
 
 #define GUEST_BASE		0x80000000
+#define GUEST_IMAGE		0x20000		/* its size */
 #define GUEST_GICD		0x3fe00000
 #define GUEST_GICR		0x3fe40000
 #define GICR_STRIDE		0x20000

@@ -27,6 +27,10 @@
 #define BIG		0x44000000UL
 #define BIG_SIZE	0x03000000UL
 #define SCATTER		0x47400000UL
+/* Of a large machine only */
+#define LARGE		0xc0000000UL
+#define LARGE_GUESTS	8
+#define LIST_MAX	512		/* entries of one message */
 
 #define MSG_ALLOCATE	0x56000001
 #define MSG_DEALLOCATE	0x56000002
@@ -40,6 +44,7 @@
 #define MSG_LEND	0x51000012
 #define MSG_SHARE	0x51000013
 #define MSG_RECLAIM	0x51000015
+#define MSG_APPEND	0x51000018
 #define NOTE_EXITED	0x56100001
 #define NOTE_STATUS	0x56100008
 #define NOTE_RELEASED	0x51100012
@@ -72,6 +77,7 @@ volatile u64 aborts, abort_esr_seen, abort_far_seen;
 static u64 tx_cap, rx_cap, gicd, gicr;
 static u32 tx_intid, rx_intid;
 static bool debug_policy, second_cpu;
+static u64 ram_end;
 /* Of guests that are prepared: run by the host, with doorbells, with so many vCPUs */
 static bool proxy, bells;
 static u32 vcpus = 2;
@@ -128,6 +134,8 @@ void tables_init(void)
 	pgd[0] = 0x0060000000000401;			/* device */
 	pgd[1] = HYP_RAM_BASE | 0x705;			/* normal */
 	pgd[2] = (u64)l2 | 3;
+	for (u64 gib = LARGE >> 30; gib < ARRAY_SIZE(pgd); gib++)
+		pgd[gib] = (gib << 30) | 0x705;
 	l2[0] = (u64)l3 | 3;
 	l3[0] = PAGE_A | 0x707;
 	l3[1] = PAGE_B | 0x707;
@@ -180,7 +188,7 @@ static u64 receive(void *buf, u64 max, u64 *len, u64 *not_empty)
 
 static bool receive_wait(void *buf, u64 *len)
 {
-	u64 end = now_us() + 3000000;
+	u64 end = now_us() + 30000000;	/* a large parcel takes seconds */
 
 	while (now_us() < end) {
 		if (!receive(buf, RM_PACKET_SIZE, len, NULL))
@@ -193,7 +201,7 @@ static bool receive_wait(void *buf, u64 *len)
 /* Little-endian message building; the buffer is as long as any test needs. */
 struct message {
 	u32 len;
-	u8 data[4096];
+	u8 data[0x3000];
 };
 
 static void put16(struct message *m, u16 v)
@@ -2195,6 +2203,129 @@ static void test_script(void)
 	ok(cleanup(&p.g, false), "  gives everything back");
 }
 
+/* Large machines */
+
+/* Page @i of @n, a power of two: each page once, and none beside the one before it */
+static u64 scattered(u64 at, u64 i, u64 n)
+{
+	return at + (i * 0x9e3779b1 & (n - 1)) * PAGE_SIZE;
+}
+
+/* Lends @n pages from @at on, each as an entry of its own; returns an error. */
+static u32 lend_scattered(u32 vmid, u64 at, u64 n, u32 *handle)
+{
+	static struct message m;
+	u32 error = 0;
+
+	for (u64 i = 0; i < n && !error; i++) {
+		if (!(i % LIST_MAX)) {
+			m.len = 0;
+			put32(&m, i ? *handle : n > LIST_MAX ? 0x20000 : 0);
+			put32(&m, i && i + LIST_MAX >= n);
+			if (!i) {
+				put32(&m, 1);
+				put16(&m, vmid);
+				put16(&m, 7);
+			}
+			put32(&m, n - i < LIST_MAX ? n - i : LIST_MAX);
+		}
+		*(u64 *)scattered(at, i, n) = i;
+		put64(&m, scattered(at, i, n));
+		put64(&m, PAGE_SIZE);
+		if (i == n - 1 || i % LIST_MAX == LIST_MAX - 1) {
+			bool first = i < LIST_MAX;
+
+			if (first)
+				put32(&m, 0);
+			error = call(first ? MSG_LEND : MSG_APPEND, &m, first ? handle : NULL);
+		}
+	}
+	return error;
+}
+
+/* Guest @i of those that have memory from LARGE on among them: it looks at all of its own. */
+static bool prepare_large(struct guest *g, u32 i, u64 n, u32 *handle)
+{
+	return prepare(g, place(i), DO_WALK, n, 6, false) &&
+	       !lend_scattered(g->vmid, LARGE + i * n * PAGE_SIZE, n, handle);
+}
+
+static bool cleanup_large(const struct guest *g, u32 handle)
+{
+	n_notes = 0;
+	/* RESETTING, three parcels released, RESET */
+	return !call_vmid(MSG_RESET, g->vmid, NULL) && wait_notes(5) &&
+	       is_status(&notes[4], g->vmid, RM_VM_RESET) && !reclaim(handle, 0) &&
+	       !reclaim(g->image, 0) && !reclaim(g->shm, 0) &&
+	       !call_vmid(MSG_DEALLOCATE, g->vmid, NULL);
+}
+
+static bool walked(const struct guest *g, u64 n)
+{
+	return shm_of(g)[SHM_RESULT] == n;
+}
+
+/* As much as there is, in pages of which no two belong together, in one guest and in eight */
+static void test_large(void)
+{
+	u32 handle[LARGE_GUESTS], in, out, ended = 0;
+	u64 pages = 1, start, wrong = 0;
+	struct guest g[LARGE_GUESTS];
+	struct range r;
+	bool good;
+
+	while (LARGE + 2 * pages * PAGE_SIZE <= ram_end)
+		pages *= 2;
+	print("# %lu MiB are the host's, %lu are lent\n", (ram_end - HOST_ENTRY) >> 20,
+	      pages >> 8);
+	ok(aborts_on(ram_end, true) && !aborts_on(ram_end - 4, true),
+	   "the end of RAM is the hypervisor's");
+	r = (struct range){ ram_end, PAGE_SIZE };
+	is(give(RM_HOST_VMID + 1, 7, 0, 0, &r, 1, handle), 0xa, "which cannot be lent");
+
+	start = now_us();
+	in = control[GH_LAB_CTL_MSGS_IN / 4];
+	out = control[GH_LAB_CTL_MSGS_OUT / 4];
+	ok(prepare_large(g, 0, pages, handle), "guest with memory in single pages");
+	print("#   %lu entries are lent in %lu ms\n", pages, (now_us() - start) / 1000);
+	/* Allocated, two small parcels, the large one, configured and initialised */
+	is(control[GH_LAB_CTL_MSGS_IN / 4] - in, 5 + pages / LIST_MAX, "  requests are counted");
+	is(control[GH_LAB_CTL_MSGS_OUT / 4] - out, 7 + pages / LIST_MAX,
+	   "  replies and notifications, too");
+	is(control[GH_LAB_CTL_LENT_PAGES / 4], pages + 2 * IMAGE_PIECE / PAGE_SIZE,
+	   "  all of it is lent");
+	start = now_us();
+	n_notes = 0;
+	is(call_vmid(MSG_START, g[0].vmid, NULL), 0, "  starts");
+	ok(wait_notes(3) && is_status(&notes[1], g[0].vmid, RM_VM_EXITED), "  and ends");
+	print("#   started and walked through it in %lu ms\n", (now_us() - start) / 1000);
+	ok(walked(&g[0], pages), "  has seen each page in its place");
+	start = now_us();
+	ok(cleanup_large(&g[0], handle[0]), "  gives everything back");
+	print("#   took it back in %lu ms\n", (now_us() - start) / 1000);
+
+	pages /= LARGE_GUESTS;
+	for (good = true, start = 0; start < LARGE_GUESTS && good; start++)
+		good = prepare_large(&g[start], start, pages, &handle[start]);
+	ok(good, "eight guests with such memory");
+	n_notes = 0;
+	for (u32 i = 0; i < LARGE_GUESTS && good; i++)
+		good = !call_vmid(MSG_START, g[i].vmid, NULL);
+	ok(good, "  start");
+	ok(wait_notes(3 * LARGE_GUESTS), "  and end");
+	for (u32 i = 0; i < LARGE_GUESTS; i++)
+		ended += walked(&g[i], pages);
+	is(ended, LARGE_GUESTS, "  have seen each page in its place");
+	for (good = true, start = LARGE_GUESTS; start-- && good;)
+		good = cleanup_large(&g[start], handle[start]);
+	ok(good, "  give everything back");
+	for (u32 i = 0; i < LARGE_GUESTS; i++) {
+		for (u64 k = 0; k < pages; k++)
+			wrong += *(u64 *)scattered(LARGE + i * pages * PAGE_SIZE, k, pages) != k;
+	}
+	is(wrong, 0, "  all of it is as it was");
+}
+
 /* What kills the resource manager */
 static void die(const char *how)
 {
@@ -2252,13 +2383,22 @@ static void read_fdt(const void *fdt)
 	gicr = fdt64_to_cpu(reg[2]);
 	mem = fdt_path_offset(fdt, "/memory@41000000");
 	reg = fdt_getprop(fdt, mem, "reg", &len);
-	ok(reg && fdt64_to_cpu(reg[0]) == HOST_ENTRY &&
-	   fdt64_to_cpu(reg[0]) + fdt64_to_cpu(reg[1]) == 0x50000000, "memory");
+	ok(reg && fdt64_to_cpu(reg[0]) == HOST_ENTRY, "memory");
+	ram_end = HOST_ENTRY + (reg ? fdt64_to_cpu(reg[1]) : 0);
 	fdt_for_each_subnode(node, fdt, fdt_path_offset(fdt, "/cpus"))
 		cpus += !!fdt_getprop(fdt, node, "reg", NULL);
 	second_cpu = cpus > 1;
 	node = fdt_node_offset_by_compatible(fdt, -1, GH_LAB_CTL_COMPATIBLE);
 	ok(node > 0, "control page's node");
+}
+
+static void end(void)
+{
+	ok(!control[GH_LAB_CTL_VMIDS / 4] && !control[GH_LAB_CTL_PARCELS / 4] &&
+	   !control[GH_LAB_CTL_LENT_PAGES / 4] && !control[GH_LAB_CTL_GUESTS / 4],
+	   "nothing is left over");
+	print("1..%u\n", tests);
+	smc1(0x84000008, 0, 0, 0);
 }
 
 void host_main(const void *fdt)
@@ -2271,6 +2411,11 @@ void host_main(const void *fdt)
 		die(args + 9);
 		smc1(0x84000008, 0, 0, 0);
 	}
+	if (ram_end > LARGE) {
+		test_large();
+		end();
+	}
+	is(ram_end, 0x50000000, "all of a small machine's RAM but 16 MiB");
 	test_identify();
 	test_psci();
 	ok(aborts_on(0x40080000, false) && aborts_on(0x40ffffff & ~3UL, true) &&
@@ -2312,9 +2457,5 @@ void host_main(const void *fdt)
 	test_bells();
 	test_bells_interrupt();
 	test_script();
-	ok(!control[GH_LAB_CTL_VMIDS / 4] && !control[GH_LAB_CTL_PARCELS / 4] &&
-	   !control[GH_LAB_CTL_LENT_PAGES / 4] && !control[GH_LAB_CTL_GUESTS / 4],
-	   "nothing is left over");
-	print("1..%u\n", tests);
-	smc1(0x84000008, 0, 0, 0);
+	end();
 }

@@ -12,10 +12,11 @@ trap 'rm -f "$log"' EXIT
 status=0
 number=0
 
+# boot CPU CPUS APPEND MIB
 boot()
 {
 	timeout 300 "${QEMU:-qemu-system-aarch64}" -nodefaults -no-reboot \
-		-machine virt,virtualization=on,gic-version=3 -cpu "$1" -smp "$2" -m 256 \
+		-machine virt,virtualization=on,gic-version=3 -cpu "$1" -smp "$2" -m "$4" \
 		-display none -serial stdio -kernel "$hyp" \
 		-device loader,file="$host",addr=0x41000000,force-raw=on \
 		-append "$3" </dev/null >"$log.cr" 2>&1
@@ -38,17 +39,18 @@ result()
 
 tap()
 {
-	boot "$@"
+	boot "$1" "$2" "$3" "${4:-256}"
 	good=$(grep -c '^ok ' "$log")
 	plan=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$log")
 	[ "$ret" = 0 ] && [ "$good" = "$plan" ] && ! grep -q '^not ok \|hyp: PANIC' "$log"
-	result $? "$1, $2 CPUs, $3: $good of ${plan:-?} checks"
+	result $? "$1, $2 CPUs${4:+, $4 MiB}, $3: $good of ${plan:-?} checks"
+	sed -n 's/^#  */# /p' "$log"
 }
 
 # What kills the resource manager is named in a panic.
 dies()
 {
-	boot cortex-a57 2 "test.die=$1"
+	boot cortex-a57 2 "test.die=$1" 256
 	[ "$ret" = 0 ] && grep -q "^hyp: PANIC: .*$2" "$log"
 	result $? "panic for $2"
 }
@@ -57,6 +59,7 @@ tap cortex-a57 2 hyp.policy=production
 tap cortex-a57 3 hyp.policy=debug
 tap max 3 "hyp.policy=production hyp.seed=1"
 tap max 5 hyp.policy=debug
+tap cortex-a57 2 hyp.policy=production "${MIB:-4096}"
 dies dealloc VM_DEALLOCATE
 dies reset VM_RESET
 dies stop VM_STOP
