@@ -270,13 +270,20 @@ check-all: deps
 
 .PHONY: $(foreach s,$(suites) $(san-suites) $(suites-6.1),suite-$(firstword $(subst :, ,$s)))
 
-suite-lab: apply
+# Counts instructions: a plugin of QEMU
+insns	:= $(build)/bench/insns.so
+$(insns): $(lab)/bench/insns.c $(lab)/bench/qemu_plugin.h $(lab)/hyp/layout.h | deps
+	@mkdir -p $(@D)
+	@$(step) insns gcc -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $<
+
+suite-lab: apply $(insns)
 	@$(lab)/test_judge.py
 	@$(lab)/test_overlay.py $(tree)
 	@$(lab)/mutate.py --check
 	@$(lab)/test_docs.py $(tree)
 	@$(lab)/syzkaller/check.py
 	@$(lab)/series/test_series.py
+	@$(lab)/bench/test_insns.py $(insns)
 
 lint: deps
 	@$(lab)/check.py lint
