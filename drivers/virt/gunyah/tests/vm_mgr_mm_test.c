@@ -16,6 +16,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/pagemap.h>
 #include <linux/prandom.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -790,6 +791,47 @@ static void no_memory_for_runs(struct kunit *test)
 	}
 }
 
+/* Unpinning a large guest takes long. Here it waits for a page that is locked. */
+static void unpinning_holds_up_nobody_else(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new(vt), *other;
+	unsigned long deadline = jiffies + FAKE_RM_PATIENCE;
+	struct block *block = block_alloc(test, 4);
+	struct folio *folio = page_folio(block->page + 2);
+	unsigned long addr;
+
+	addr = block_map(test, block, PROT_READ | PROT_WRITE, MAP_SHARED, false);
+	KUNIT_ASSERT_EQ(test, vm_set_mem(vt, vm, 1, R | W | X | LENT, 0, 4 * PAGE_SIZE, addr), 0);
+	KUNIT_ASSERT_EQ(test, vm_set_dtb(vt, vm, 0, 1), 0);
+	KUNIT_ASSERT_EQ(test, vm_start(vt, vm), 0);
+	folio_lock(folio);
+	/* Only of a page that is not dirty it is that its lock is needed. */
+	folio_clear_dirty(folio);
+	gh_vm_teardown(vm->ghvm);
+	while (READ_ONCE(vm->ghvm->n_regions) && time_before(jiffies, deadline))
+		schedule_timeout_uninterruptible(1);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(vm->ghvm->n_regions), 0);
+
+	/* Its own lock is free for who looks at it, and others come, start and go. */
+	if (mutex_trylock(&vm->ghvm->mm_lock))
+		mutex_unlock(&vm->ghvm->mm_lock);
+	else
+		KUNIT_FAIL(test, "mm_lock is held\n");
+	other = vm_new_complete(vt);
+	KUNIT_EXPECT_EQ(test, vm_start(vt, other), 0);
+	vm_close(vt, other);
+	vm_settle(vt, other);
+	vm_expect_gone(vt, other);
+
+	KUNIT_EXPECT_FALSE(test, completion_done(&vm->ghvm->torn_down));
+	KUNIT_EXPECT_EQ(test, block_pinned(block), 2);
+	folio_unlock(folio);
+	vm_close(vt, vm);
+	vm_settle(vt, vm);
+	KUNIT_EXPECT_EQ(test, block_pinned(block), 0);
+}
+
 static void read_only_mapping(struct kunit *test)
 {
 	struct vm_test *vt = test->priv;
@@ -910,6 +952,7 @@ static struct kunit_case vm_mgr_mm_cases[] = {
 	KUNIT_CASE(dirty),
 	KUNIT_CASE(hole_in_mapping),
 	KUNIT_CASE(no_memory_for_runs),
+	KUNIT_CASE(unpinning_holds_up_nobody_else),
 	KUNIT_CASE(read_only_mapping),
 	KUNIT_CASE(file_mapping),
 	KUNIT_CASE(memlock_limit),
