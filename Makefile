@@ -284,6 +284,7 @@ suite-lab: apply $(insns)
 	@$(lab)/syzkaller/check.py
 	@$(lab)/series/test_series.py
 	@$(lab)/bench/test_insns.py $(insns)
+	@$(lab)/bench/test_profile.py
 
 lint: deps
 	@$(lab)/check.py lint

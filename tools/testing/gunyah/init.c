@@ -9,6 +9,7 @@
  *   talk PROGRAM [ARG]...   the same, and input comes from there
  *   insmod FILE [PARAM]...
  *   rmmod NAME              and before it what uses it
+ *   symbols NAME            where the functions of this module are, to the kernel log
  *   expect STATUS COMMAND   the command has to end with this status, not with 0
  *   quiet COMMAND           the kernel may not say anything meanwhile
  *   limit SECONDS           for each command from here on
@@ -132,6 +133,26 @@ static int rmmod(const char *name)
 	return 0;
 }
 
+/* Lines as in /proc/kallsyms */
+static int symbols(const char *name)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	char line[MAX_LINE], module[80];
+	int status = 1;
+
+	snprintf(module, sizeof(module), "\t[%s]\n", name);
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strstr(line, module)) {
+			fputs(line, stdout);
+			status = 0;
+		}
+	}
+	if (f)
+		fclose(f);
+	fflush(stdout);
+	return status;
+}
+
 /* Does the file, a module, say that it has this alias? */
 static bool has_alias(const char *path, const char *alias)
 {
@@ -186,6 +207,8 @@ static void child(char **argv, int out)
 		_exit(insmod(argv));
 	if (!strcmp(verb, "rmmod"))
 		_exit(rmmod(argv[0]));
+	if (!strcmp(verb, "symbols"))
+		_exit(symbols(argv[0]));
 	execv(argv[0], argv);
 	dprintf(2, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
@@ -303,7 +326,7 @@ static void carry_out(char *line)
 	show = argc && (!strcmp(args[0], "show") || !strcmp(args[0], "talk"));
 	if (argc < 2 || word ||
 	    (!show && strcmp(args[0], "run") && strcmp(args[0], "insmod") &&
-	     strcmp(args[0], "rmmod"))) {
+	     strcmp(args[0], "rmmod") && strcmp(args[0], "symbols"))) {
 		mark("error cannot understand: %s", command);
 		return;
 	}
