@@ -84,6 +84,7 @@ static struct block *current, all[OTHERS] = {
 	[KERNEL].level = KERNEL,
 	[HYPERVISOR].level = HYPERVISOR,
 };
+
 static unsigned int current_vcpu;
 static pthread_t current_thread;
 

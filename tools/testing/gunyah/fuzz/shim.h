@@ -197,18 +197,33 @@ typedef struct { s64 counter; } atomic64_t;
 #define atomic_read(v)		((v)->counter)
 #define atomic64_read(v)	((v)->counter)
 #define atomic_set(v, n)	((void)((v)->counter = (n)))
-#define atomic_xchg(v, n)	\
-	({ typeof((v)->counter) _old = (v)->counter; (v)->counter = (n); _old; })
-#define atomic_cmpxchg(v, old, new)	\
-	({ typeof((v)->counter) _was = (v)->counter; if (_was == (old)) (v)->counter = (new); _was; })
-#define smp_load_acquire(p)	(*(p))
-#define smp_store_release(p, v)	((void)(*(p) = (v)))
 #define atomic_inc(v)		((void)(v)->counter++)
 #define atomic64_inc		atomic_inc
 #define atomic_dec(v)		((void)(v)->counter--)
 #define atomic_dec_return(v)	(--(v)->counter)
 #define atomic_add_unless(v, n, u)	\
 	((v)->counter != (int)(u) && ((v)->counter += (n), true))
+
+static inline int atomic_xchg(atomic_t *v, int new)
+{
+	int old = v->counter;
+
+	v->counter = new;
+	return old;
+}
+
+static inline int atomic_cmpxchg(atomic_t *v, int old, int new)
+{
+	int was = v->counter;
+
+	if (was == old)
+		v->counter = new;
+	return was;
+}
+
+/* One thread: there is nobody for whom there is an order. */
+#define smp_load_acquire(p)	(*(p))
+#define smp_store_release(p, v)	((void)(*(p) = (v)))
 
 struct kref { int n; };
 

@@ -17,7 +17,7 @@
 #define DO_WFI			7	/* and reset, should that ever end */
 #define DO_SYSREG		8	/* read a GIC register, report ESR; off */
 #define DO_PSCI			9	/* call the argument, report the result; off */
-#define DO_WALK			22	/* count pages behind the image that hold their number; off */
+#define DO_WALK			22	/* count pages behind the image with their number; off */
 
 /* For guests that the host runs */
 #define DO_MMIO			10	/* loads and stores at the argument; off */
