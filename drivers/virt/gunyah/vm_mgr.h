@@ -285,7 +285,8 @@ void gh_vm_io_init(struct gh_vm *ghvm);
 extern const struct file_operations gh_vm_fops;
 extern const struct gh_rm_client gh_vm_mgr_client;
 struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr);
-int gh_vm_mem_add_run(struct gh_vm_mem *mem, unsigned long pfn, unsigned long nr);
+struct gh_vm_run *gh_vm_mem_add_run(struct gh_vm_mem *mem, unsigned long pfn);
+unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct page **pages, unsigned long n);
 #endif
 
 /* debugfs.c */

@@ -54,48 +54,56 @@ int gh_vm_range_end(u64 start, u64 size, u64 *end)
 	return check_add_overflow(start, size, end) ? -EOVERFLOW : 0;
 }
 
-VISIBLE_IF_KUNIT int gh_vm_mem_add_run(struct gh_vm_mem *mem, unsigned long pfn,
-				       unsigned long nr)
+static struct gh_vm_run *gh_vm_mem_last_run(struct gh_vm_mem *mem)
 {
-	struct gh_vm_run_chunk *chunk = NULL;
+	struct gh_vm_run_chunk *chunk;
+
+	if (list_empty(&mem->chunks))
+		return NULL;
+
+	chunk = list_last_entry(&mem->chunks, struct gh_vm_run_chunk, node);
+	return &chunk->runs[chunk->nr - 1];
+}
+
+VISIBLE_IF_KUNIT struct gh_vm_run *gh_vm_mem_add_run(struct gh_vm_mem *mem, unsigned long pfn)
+{
+	struct gh_vm_run_chunk *chunk;
 	struct gh_vm_run *run;
 
-	KUNIT_STATIC_STUB_REDIRECT(gh_vm_mem_add_run, mem, pfn, nr);
+	KUNIT_STATIC_STUB_REDIRECT(gh_vm_mem_add_run, mem, pfn);
 
-	if (!list_empty(&mem->chunks)) {
-		chunk = list_last_entry(&mem->chunks, struct gh_vm_run_chunk, node);
-		run = &chunk->runs[chunk->nr - 1];
-		if (run->pfn + run->nr == pfn && run->nr + nr <= GH_VM_RUN_MAX) {
-			run->nr += nr;
-			return 0;
-		}
-	}
-
-	if (!chunk || chunk->nr == GH_VM_CHUNK_RUNS) {
+	chunk = list_last_entry(&mem->chunks, struct gh_vm_run_chunk, node);
+	if (list_empty(&mem->chunks) || chunk->nr == GH_VM_CHUNK_RUNS) {
 		chunk = (void *)__get_free_page(GFP_KERNEL_ACCOUNT);
 		if (!chunk)
-			return -ENOMEM;
+			return NULL;
 		chunk->nr = 0;
 		list_add_tail(&chunk->node, &mem->chunks);
 	}
 
-	chunk->runs[chunk->nr++] = (struct gh_vm_run) { .pfn = pfn, .nr = nr };
 	mem->nr_runs++;
-	return 0;
+	run = &chunk->runs[chunk->nr++];
+	*run = (struct gh_vm_run) { .pfn = pfn, .nr = 1 };
+	return run;
 }
 
 /* Record pinned pages; returns how many were, less than @n if there is no memory for more. */
-static unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct page **pages,
-					 unsigned long n)
+VISIBLE_IF_KUNIT unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct page **pages,
+						   unsigned long n)
 {
-	unsigned long i, nr;
+	struct gh_vm_run *run = gh_vm_mem_last_run(mem);
+	unsigned long i;
 
-	for (i = 0; i < n; i += nr) {
+	for (i = 0; i < n; i++) {
 		unsigned long pfn = page_to_pfn(pages[i]);
 
-		for (nr = 1; i + nr < n && page_to_pfn(pages[i + nr]) == pfn + nr; nr++)
-			;
-		if (gh_vm_mem_add_run(mem, pfn, nr))
+		if (run && run->pfn + run->nr == pfn && run->nr < GH_VM_RUN_MAX) {
+			run->nr++;
+			continue;
+		}
+
+		run = gh_vm_mem_add_run(mem, pfn);
+		if (!run)
 			break;
 	}
 

@@ -519,32 +519,38 @@ static void gaps(struct kunit *test)
 static void longest_run(struct kunit *test)
 {
 	const unsigned long max = (1UL << 24) - 1;
-	const u64 pfn = (1ULL << 40) - 3 * max;
+	const unsigned long pfn = 1UL << (sizeof(long) < sizeof(u64) ? 24 : 32);
+	struct page *pages[] = { pfn_to_page(pfn + max - 1), pfn_to_page(pfn + max) };
 	struct gh_vm_run_chunk *chunk;
 	struct gh_vm_mem mem = {};
+	struct gh_vm_run *run;
 
-	if (sizeof(long) < sizeof(u64))
-		kunit_skip(test, "no such page");
 	INIT_LIST_HEAD(&mem.chunks);
-	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn, max - 1), 0);
-	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn + max - 1, 1), 0);
-	KUNIT_EXPECT_EQ(test, mem.nr_runs, 1);
-	/* Contiguous, but more than a run can say */
-	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn + max, 1), 0);
-	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn + max + 1, max - 1), 0);
-	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_run(&mem, pfn + 2 * max, max), 0);
-	KUNIT_EXPECT_EQ(test, mem.nr_runs, 3);
+	run = gh_vm_mem_add_run(&mem, pfn);
+	KUNIT_ASSERT_NOT_NULL(test, run);
+	run->nr = max - 1;
+	/* Contiguous, but the second is more than a run can say. */
+	KUNIT_EXPECT_EQ(test, gh_vm_mem_add_pages(&mem, pages, 2), 2);
+	KUNIT_EXPECT_EQ(test, mem.nr_runs, 2);
 
 	KUNIT_ASSERT_TRUE(test, list_is_singular(&mem.chunks));
 	chunk = list_first_entry(&mem.chunks, struct gh_vm_run_chunk, node);
-	KUNIT_EXPECT_EQ(test, chunk->nr, 3);
+	KUNIT_EXPECT_EQ(test, chunk->nr, 2);
 	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[0].pfn, pfn);
 	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[0].nr, max);
 	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[1].pfn, pfn + max);
-	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[1].nr, max);
-	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[2].pfn, pfn + 2 * max);
-	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[2].nr, max);
+	KUNIT_EXPECT_EQ(test, (u64)chunk->runs[1].nr, 1);
 	free_page((unsigned long)chunk);
+}
+
+/* The last page that can be: 52 bits of address in pages of 4 KiB */
+static void highest_page(struct kunit *test)
+{
+	const u64 pfn = (1ULL << 40) - 1;
+	struct gh_vm_run run = { .pfn = pfn, .nr = 1 };
+
+	KUNIT_EXPECT_EQ(test, (u64)run.pfn, pfn);
+	KUNIT_EXPECT_EQ(test, (u64)run.nr, 1);
 }
 
 static void random_runs(struct kunit *test)
@@ -734,18 +740,18 @@ static void hole_in_mapping(struct kunit *test)
 
 static unsigned int runs_to_add;
 
-static int add_run_fails(struct gh_vm_mem *mem, unsigned long pfn, unsigned long nr)
+static struct gh_vm_run *add_run_fails(struct gh_vm_mem *mem, unsigned long pfn)
 {
 	struct kunit *test = kunit_get_current_test();
-	int ret;
+	struct gh_vm_run *run;
 
 	if (!runs_to_add--)
-		return -ENOMEM;
+		return NULL;
 
 	kunit_deactivate_static_stub(test, gh_vm_mem_add_run);
-	ret = gh_vm_mem_add_run(mem, pfn, nr);
+	run = gh_vm_mem_add_run(mem, pfn);
 	kunit_activate_static_stub(test, gh_vm_mem_add_run, add_run_fails);
-	return ret;
+	return run;
 }
 
 /* No memory to record pages, which are pinned by then */
@@ -947,6 +953,7 @@ static struct kunit_case vm_mgr_mm_cases[] = {
 	KUNIT_CASE_PARAM(runs, runs_gen_params),
 	KUNIT_CASE(gaps),
 	KUNIT_CASE(longest_run),
+	KUNIT_CASE(highest_page),
 	KUNIT_CASE(random_runs),
 	KUNIT_CASE(long_run),
 	KUNIT_CASE(dirty),
