@@ -92,12 +92,12 @@ VISIBLE_IF_KUNIT unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct
 						   unsigned long n)
 {
 	struct gh_vm_run *run = gh_vm_mem_last_run(mem);
-	unsigned long i;
+	unsigned long i, next = run ? run->pfn + run->nr : 0;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++, next++) {
 		unsigned long pfn = page_to_pfn(pages[i]);
 
-		if (run && run->pfn + run->nr == pfn && run->nr < GH_VM_RUN_MAX) {
+		if (pfn == next && run && run->nr < GH_VM_RUN_MAX) {
 			run->nr++;
 			continue;
 		}
@@ -105,6 +105,7 @@ VISIBLE_IF_KUNIT unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct
 		run = gh_vm_mem_add_run(mem, pfn);
 		if (!run)
 			break;
+		next = pfn;
 	}
 
 	return i;
