@@ -9,7 +9,8 @@ COUNTS is the plugin's file, written with profile=on. CONSOLE is the log of the 
 from it come the symbols of modules, as the command "symbols" of /init prints them, and the
 rows of the benchmark. Prints a table with a column for each phase. A phase is the number of
 a pair, or the name of a phase of the one row that has these values. With so many pages, a
-row's or --pages, there are also the instructions per page.
+row's or --pages, there are also the instructions per page. Per cent are of what the host has
+executed on vCPU 0; behind it are the hypervisor on the same CPU, and all other CPUs.
 
 What a function has is its own, without what it calls. Inlined functions are part of those
 they are in. Assembly may have a branch over the end of a symbol; it counts where it starts.
@@ -22,7 +23,8 @@ import json
 import re
 import sys
 
-SYMBOL = re.compile(r"([0-9a-f]{16}) [tTwW] (\S+)(?:\s+\[(\w+)\])?$")
+# Not those that tell code from data, "$x"
+SYMBOL = re.compile(r"([0-9a-f]{16}) [tTwW] ([^\s$]\S*)(?:\s+\[(\w+)\])?$")
 END = re.compile(r"([0-9a-f]{16}) \w _end$")
 ROW = re.compile(r"# bench: (\{.*\})$")
 CHOICE = re.compile(r"(\w+)=(\w+)$")
@@ -30,7 +32,9 @@ SIZE = re.compile(r"(\d+)([KMG])$")
 KERNEL_START = 0xffff000000000000
 # Code that has no symbol, or no functions here
 NONE = "(no symbol)"
-WHOLE = {"user": "(user space)", "hypervisor": "(hypervisor)", "others": "(other CPUs)"}
+USER = "(user space)"
+# What is not the host's
+APART = {"hypervisor": "(hypervisor)", "others": "(other CPUs)"}
 
 
 def read_symbols(map_path, console):
@@ -58,7 +62,8 @@ def by_function(record, symbols):
         raise ValueError("pair %d has %s" % (record["pair"], record["error"]))
     if "blocks" not in record:
         raise ValueError("the counts are without a profile")
-    counts = collections.Counter({name: record[level] for level, name in WHOLE.items()})
+    counts = collections.Counter({name: record[level] for level, name in APART.items()})
+    counts[USER] = record["user"]
     addresses = [address for address, _ in symbols]
     kernel = 0
     for start, number in record["blocks"].items():
@@ -100,22 +105,26 @@ def choose(choices, console):
 def table(phases, counts, pages, least):
     """Return lines: a column for each phase and their sum, functions with the most first."""
     total = sum(counts, collections.Counter())
-    number = total.total()
+    own = {name: number for name, number in total.items() if name not in APART.values()}
+    host = sum(own.values())
     lines = ["".join("%13s" % phase for phase in phases) + "%13s%8s%s  %s" %
              ("all", "%", "%10s" % "per page" if pages else "", "function")]
 
-    def add(row, name):
-        value = sum(row)
-        lines.append("".join("%13d" % n for n in row) + "%13d%8.2f%s  %s" % (
-            value, 100 * value / number if number else 0,
-            "%10.2f" % (value / pages) if pages else "", name))
+    def add(names, title, share=True):
+        row = [sum(of[name] for name in names) for of in counts]
+        number = sum(row)
+        lines.append("".join("%13d" % n for n in row) + "%13d%8s%s  %s" % (
+            number, "%.2f" % (100 * number / host) if share and host else "",
+            "%10.2f" % (number / pages) if pages else "", title))
 
-    small = [name for name in total if 100 * total[name] < least * number]
-    for name in sorted(set(total) - set(small), key=lambda name: (-total[name], name)):
-        add([of[name] for of in counts], name)
+    small = [name for name in own if 100 * own[name] < least * host]
+    for name in sorted(set(own) - set(small), key=lambda name: (-own[name], name)):
+        add([name], name)
     if small:
-        add([sum(of[name] for name in small) for of in counts], "(%d others)" % len(small))
-    add([of.total() for of in counts], "all")
+        add(small, "(%d others)" % len(small))
+    add(own, "(host)")
+    for name in APART.values():
+        add([name], name, False)
     return lines
 
 

@@ -24,6 +24,7 @@ ffff800080001000 B _end
 ROW = {"test": "cost", "kind": "scattered", "size": 4 << 20, "pages": 1024,
        "set": {"pair": 1}, "start": {"pair": 2}}
 CONSOLE = """\
+[    1.000000][    T1] tap: ffff80007a000010 t $x\t[gunyah]
 [    1.000000][    T1] tap: ffff80007a000010 t send\t[gunyah]
 [    1.000000][    T1] tap: ffff80007a000080 t receive\t[gunyah_msgq]
 [    2.000000][    T1] tap: # bench: %s
@@ -42,14 +43,15 @@ COUNTS = [
 ]
 BOTH = [
     "          set        start          all       %  per page  function",
-    "            0         1000         1000   48.01      0.98  send [gunyah]",
-    "          700            0          700   33.61      0.68  pin",
-    "          290            0          290   13.92      0.28  unpin",
-    "            0           24           24    1.15      0.02  (hypervisor)",
-    "            0           24           24    1.15      0.02  (no symbol)",
-    "            0           24           24    1.15      0.02  receive [gunyah_msgq]",
-    "           17            4           21    1.01      0.02  (3 others)",
-    "         1007         1076         2083  100.00      2.03  all",
+    "            0         1000         1000   48.66      0.98  send [gunyah]",
+    "          700            0          700   34.06      0.68  pin",
+    "          290            0          290   14.11      0.28  unpin",
+    "            0           24           24    1.17      0.02  (no symbol)",
+    "            0           24           24    1.17      0.02  receive [gunyah_msgq]",
+    "           17            0           17    0.83      0.02  (2 others)",
+    "         1007         1048         2055  100.00      2.01  (host)",
+    "            0           24           24              0.02  (hypervisor)",
+    "            0            4            4              0.00  (other CPUs)",
 ]
 ONE = [
     "            1          all       %  function",
@@ -57,7 +59,9 @@ ONE = [
     "          290          290   28.80  unpin",
     "           10           10    0.99  _text",
     "            7            7    0.70  (user space)",
-    "         1007         1007  100.00  all",
+    "         1007         1007  100.00  (host)",
+    "            0            0          (hypervisor)",
+    "            0            0          (other CPUs)",
 ]
 # Arguments, and the table or a part of what is said instead
 CASES = [
