@@ -92,23 +92,32 @@ VISIBLE_IF_KUNIT unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct
 						   unsigned long n)
 {
 	struct gh_vm_run *run = gh_vm_mem_last_run(mem);
-	unsigned long i, next = run ? run->pfn + run->nr : 0;
+	unsigned long i = 0, pfn = page_to_pfn(pages[0]);
 
-	for (i = 0; i < n; i++, next++) {
-		unsigned long pfn = page_to_pfn(pages[i]);
+	while (i < n) {
+		unsigned long start = i, first = pfn, nr;
 
-		if (pfn == next && run && run->nr < GH_VM_RUN_MAX) {
-			run->nr++;
+		do {
+			if (++i == n)
+				break;
+			pfn = page_to_pfn(pages[i]);
+		} while (pfn == first + (i - start));
+		nr = i - start;
+
+		/* Only the first of a batch may go on with what was before it. */
+		if (!start && run && run->pfn + run->nr == first &&
+		    run->nr + nr <= GH_VM_RUN_MAX) {
+			run->nr += nr;
 			continue;
 		}
 
-		run = gh_vm_mem_add_run(mem, pfn);
+		run = gh_vm_mem_add_run(mem, first);
 		if (!run)
-			break;
-		next = pfn;
+			return start;
+		run->nr = nr;
 	}
 
-	return i;
+	return n;
 }
 
 static void gh_vm_mem_unpin(struct gh_vm_mem *mem)
