@@ -63,7 +63,9 @@ fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(SAN:%=$(
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-linux bench-exits check check-all lint docs kunit builds coverage mutate \
+.PHONY: help demo demo-linux bench bench-all bench-exits bench-profile bench-profile-run bench-program check \
+	check-all lint \
+	docs kunit builds coverage mutate \
 	apply unapply deps kernel modules hyp vmm selftests image image-linux boot clean series \
 	series-check
 .DEFAULT_GOAL := help
@@ -71,6 +73,13 @@ fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(SAN:%=$(
 #: make demo               boot a host, run a lent and a shared guest in it
 #: make demo-linux         the same with a guest that is Linux; with INTERACTIVE=1 for you
 #:                         to use (Ctrl-A x leaves the guest)
+#: make bench              what guest memory costs: instructions, hypercalls, kernel memory; in
+#:                         build/bench/NAME.json. NAME=NAME, REPEAT=2: boot twice, the counts
+#:                         have to be equal; MEMORY=MIB of the machine; DOCS=1: put the figures
+#:                         into the documentation. tools/testing/gunyah/bench/bench.py compare
+#:                         A.json B.json: what has changed
+#: make bench-profile      which functions execute these instructions, with WHAT="set start close
+#:                         kind=scattered how=lend size=64M" in those phases
 #: make bench-exits        instructions and hypercalls that leaving and interrupting a guest cost
 #: make check              all tests; the last line tells how many passed
 #: make check-all          the same, and what of it needs SAN=kasan, SAN=kcsan and KERNEL=6.1
@@ -181,13 +190,19 @@ tests	:= $(notdir $(basename $(wildcard tools/testing/selftests/gunyah/*_test.c)
 # Goes with the guest that it needs
 tests	:= $(filter-out linux_test,$(tests))
 
-image: kernel $(if $(HYP),,hyp) vmm selftests $(build)/init
+# What guest memory costs, and what counts the instructions
+bench-out := $(build)/bench
+bench-program: apply
+	@$(step) bench-program $(submake) -C $(lab)/bench O=$(bench-out) LIBFDT=$(libfdt) \
+		CROSS_COMPILE=$(cross)
+
+image: kernel $(if $(HYP),,hyp) vmm selftests bench-program $(build)/init
 	@rm -rf $(root)
 	@mkdir -p $(root)/lab $(root)/lib/modules/lab $(root)/bin $(root)/tests $(root)/guests
 	@cp $(build)/init $(root)/init
 	@cp $(out)/drivers/virt/gunyah/*.ko $(out)/drivers/mailbox/gunyah-msgq*.ko \
 		$(root)/lib/modules/lab
-	@cp $(build)/gh-vmm/gh-vmm $(selftests)/bench_exits $(root)/bin
+	@cp $(build)/gh-vmm/gh-vmm $(selftests)/bench_exits $(bench-out)/bench $(root)/bin
 	@cp $(addprefix $(selftests)/,$(tests)) $(root)/tests
 	@cp $(selftests)/*.bin $(root)/guests
 	@$(cross)strip $(root)/init $(root)/bin/* $(root)/tests/*
@@ -246,6 +261,44 @@ bench-exits: image
 	@$(bench)
 	@sed -n 's/.*tap: # bench: //p' $(log)/boot-bench.log
 
+# Counts instructions: a plugin of QEMU
+insns	:= $(build)/bench/insns.so
+$(insns): $(lab)/bench/insns.c $(lab)/bench/qemu_plugin.h $(lab)/hyp/layout.h | deps
+	@mkdir -p $(@D)
+	@$(step) insns gcc -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $<
+
+# bench-run LAB,MIB,SECONDS,OPTIONS: boot, count, and keep the figures under NAME
+bench-run = $(lab)/bench/bench.py run $4 --name $(NAME) --folder $(bench-out) --tree . \
+	--config $(out)/.config --log $(log)/boot-$1.log --insns $(bench-out)/$1.insns \
+	$(REPEAT:%=--repeat %) -- $(boot) $1 --cpus 1 --append hyp.seed=1 --timeout $3 \
+	--log $(log)/boot-$1.log --qemu='-m $2 $(icount) \
+	-plugin file=$(insns),out=$(bench-out)/$1.insns'
+bench-docs := Documentation/virt/gunyah
+
+# A kernel that does not look for mistakes meanwhile
+bench: $(insns)
+	@$(MAKE) -s SAN=bench bench-all
+
+bench-all: NAME ?= latest
+bench-all: image
+	@$(call bench-run,memory,$(or $(MEMORY),8192),3600)
+	@$(lab)/bench/bench.py check $(bench-out)/$(NAME).json
+ifdef DOCS
+	@$(lab)/bench/bench.py plot $(bench-out)/$(NAME).json -o $(bench-docs)/cost.svg
+	@$(lab)/bench/bench.py rst $(bench-out)/$(NAME).json $(bench-docs)/memory.rst
+endif
+
+# Which functions
+WHAT	?= set start close kind=scattered how=lend size=64M
+bench-profile: $(insns)
+	@$(MAKE) -s SAN=bench bench-profile-run
+
+bench-profile-run: image
+	@$(boot) memory-profile --cpus 1 --append hyp.seed=1 --log $(log)/boot-memory-profile.log \
+		--qemu='$(icount) -plugin file=$(insns),out=$(bench-out)/profile.insns,profile=on' >&2
+	@$(lab)/bench/profile.py --map $(out)/System.map $(bench-out)/profile.insns \
+		$(log)/boot-memory-profile.log $(WHAT)
+
 boot: image
 	@$(boot) $(LAB) $(if $(POLICY),--policy $(POLICY)) $(if $(CPUS),--cpus $(CPUS)) \
 		--log $(log)/boot-$(LAB).log
@@ -270,12 +323,6 @@ check-all: deps
 
 .PHONY: $(foreach s,$(suites) $(san-suites) $(suites-6.1),suite-$(firstword $(subst :, ,$s)))
 
-# Counts instructions: a plugin of QEMU
-insns	:= $(build)/bench/insns.so
-$(insns): $(lab)/bench/insns.c $(lab)/bench/qemu_plugin.h $(lab)/hyp/layout.h | deps
-	@mkdir -p $(@D)
-	@$(step) insns gcc -shared -fPIC -O2 -Wall -Wextra -Werror -o $@ $<
-
 suite-lab: apply $(insns)
 	@$(lab)/test_judge.py
 	@$(lab)/test_overlay.py $(tree)
@@ -285,6 +332,7 @@ suite-lab: apply $(insns)
 	@$(lab)/series/test_series.py
 	@$(lab)/bench/test_insns.py $(insns)
 	@$(lab)/bench/test_profile.py
+	@$(lab)/bench/test_bench.py
 
 lint: deps
 	@$(lab)/check.py lint
@@ -366,8 +414,12 @@ suite-debug:
 	@$(boot) policy --name debug --policy debug --append hyp.node=binding \
 		--log $(log)/boot-debug.log
 
-suite-bench:
+suite-bench: NAME := quick
+suite-bench: REPEAT := 2
+suite-bench: $(insns)
 	@$(bench)
+	@$(call bench-run,memory-quick,512,300,--tap)
+	@$(lab)/bench/bench.py check --tap $(bench-out)/quick.json
 
 suite-lost:
 	@$(boot) lost --log $(log)/boot-lost.log

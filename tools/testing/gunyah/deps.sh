@@ -9,7 +9,7 @@ need="make gcc libc6-dev bc bison flex perl python3 python3-sphinx xz-utils devi
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm
 	gcc-arm-linux-gnueabihf libc6-dev-armhf-cross clang libclang-rt-dev gcovr git
 	python3-ply python3-git sparse coccinelle dt-schema yamllint codespell shellcheck
-	pyflakes3"
+	pyflakes3 gnuplot-nox"
 # Saves time, is installed when something is installed anyway
 want="ccache"
 
