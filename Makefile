@@ -196,11 +196,15 @@ bench-program: apply
 	@$(step) bench-program $(submake) -C $(lab)/bench O=$(bench-out) LIBFDT=$(libfdt) \
 		CROSS_COMPILE=$(cross)
 
+# Linux 6.1 has it in qcom-scm.ko
+tzmem	= $(if $(wildcard $(out)/drivers/firmware/qcom/qcom_tzmem.ko),,-e '/qcom_tzmem/d')
+
 image: kernel $(if $(HYP),,hyp) vmm selftests bench-program $(build)/init
 	@rm -rf $(root)
 	@mkdir -p $(root)/lab $(root)/lib/modules/lab $(root)/bin $(root)/tests $(root)/guests
 	@cp $(build)/init $(root)/init
 	@cp $(out)/drivers/virt/gunyah/*.ko $(out)/drivers/mailbox/gunyah-msgq*.ko \
+		$$(find $(out)/drivers/firmware -name 'qcom*.ko') \
 		$(root)/lib/modules/lab
 	@cp $(build)/gh-vmm/gh-vmm $(selftests)/bench_exits $(bench-out)/bench $(root)/bin
 	@cp $(addprefix $(selftests)/,$(tests)) $(root)/tests
@@ -211,7 +215,7 @@ ifeq ($(SAN),coverage)
 		$(lab)/gcov_save.c
 endif
 	@for lab in $(lab)/lab/*; do \
-		sed "s|^run /tests/\*$$|$$(cd $(root) && printf 'run /%s\\n' tests/*)|" $$lab \
+		sed $(tzmem) -e "s|^run /tests/\*$$|$$(cd $(root) && printf 'run /%s\\n' tests/*)|" $$lab \
 			>$(root)/lab/$${lab##*/} || exit 1; \
 		$(if $(filter coverage,$(SAN)),echo 'run /bin/gcov_save' >>$(root)/lab/$${lab##*/};) \
 	done
@@ -393,7 +397,7 @@ suite-kunit: apply
 # Blocks of memory in the tests are so many pages, not bytes. With icount a busy machine is
 # not seen: what waits for 20 ms has so many instructions to wait for.
 kunit-booted := --bare --append kunit.enable=1 --wanted '\# gunyah_vm_mgr_state: pass:' \
-	--wanted '\# gunyah_vcpu: pass:'
+	--wanted '\# gunyah_vcpu: pass:' --wanted '\# gunyah_qcom: pass:'
 suite-kunit-booted:
 	@$(boot) kunit --name kunit$(other)$(san) $(kunit-booted) --timeout 400 \
 		--qemu='-m 4096 $(if $(other),$(icount))' --log $(log)/boot-kunit$(san).log

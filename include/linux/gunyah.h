@@ -191,6 +191,7 @@ struct gh_hypercall_vcpu_run_resp {
 
 #if IS_ENABLED(CONFIG_GUNYAH_HYPERCALL)
 bool arch_is_gh_guest(void);
+bool arch_has_gh_qcom_ext(void);
 void gh_hypercall_hyp_identify(struct gh_hypercall_hyp_identify_resp *hyp_identity);
 enum gh_error gh_hypercall_msgq_send(u64 capid, size_t size, void *buff, u64 tx_flags, bool *ready);
 enum gh_error gh_hypercall_msgq_recv(u64 capid, void *buff, size_t size, size_t *recv_size,
@@ -202,6 +203,11 @@ enum gh_error gh_hypercall_vcpu_run(u64 capid, u64 resume_data,
 #else
 /* Compile testing where there is no HVC instruction: no hypervisor, ever. */
 static inline bool arch_is_gh_guest(void)
+{
+	return false;
+}
+
+static inline bool arch_has_gh_qcom_ext(void)
 {
 	return false;
 }

@@ -19,6 +19,8 @@
 
 struct device;
 struct gh_rm;
+struct gh_rm_platform_ops;
+struct module;
 
 /*
  * Lifetime
@@ -162,9 +164,16 @@ struct gh_rm_mem_acl_entry {
  * struct gh_rm_mem_iter - Enumerates the memory of a parcel
  * @next: writes the next contiguous piece, in bytes, to @addr and @size. Returns
  *        false if there is none.
+ * @prev: the same backwards: after @next it writes the same piece once more
+ * @seek: goes to where @next writes piece @index, and @prev the one before it. At
+ *        most the number of pieces.
+ *
+ * @prev and @seek are for platforms that must be told, see gh_rm_register_platform_ops().
  */
 struct gh_rm_mem_iter {
 	bool (*next)(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size);
+	bool (*prev)(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size);
+	void (*seek)(struct gh_rm_mem_iter *iter, size_t index);
 };
 
 /**
@@ -172,11 +181,14 @@ struct gh_rm_mem_iter {
  * @GH_RM_PARCEL_NONE: the owner; the resource manager has nothing
  * @GH_RM_PARCEL_HELD: the resource manager has it, under @mem_handle
  * @GH_RM_PARCEL_UNKNOWN: the resource manager was asked and did not answer
+ * @GH_RM_PARCEL_ASSIGNED: the resource manager has nothing, but for the platform it is
+ *                         not, or not all of it, the owner's
  */
 enum gh_rm_parcel_state {
 	GH_RM_PARCEL_NONE,
 	GH_RM_PARCEL_HELD,
 	GH_RM_PARCEL_UNKNOWN,
+	GH_RM_PARCEL_ASSIGNED,
 };
 
 /**
@@ -185,9 +197,10 @@ enum gh_rm_parcel_state {
  * @label: label for the VM to know the memory by
  * @n_acl_entries: number of entries in @acl_entries
  * @acl_entries: which VMs get access and what access. Must list the owner if the
- *               memory is shared, must not if it is lent.
+ *               memory is shared, must not if it is lent. Must stay, as must @iter,
+ *               while @state is not GH_RM_PARCEL_NONE.
  * @n_mem_entries: number of pieces that @iter enumerates
- * @iter: the memory, used by the call that lends or shares only
+ * @iter: the memory, at its first piece when it is lent or shared
  * @late: called, from process context, if the answer to lending or sharing comes
  *        after the deadline, with what @state and @mem_handle are now to become.
  *        Until then the parcel is in state GH_RM_PARCEL_UNKNOWN and must stay. To
@@ -196,6 +209,10 @@ enum gh_rm_parcel_state {
  * @state: who has the memory now
  * @mem_handle: the resource manager's name for the parcel, if it has it
  * @reclaim_asked: a reclaim was asked for and not answered
+ * @platform: who was told of the memory, and is to be told when it is back; NULL if
+ *            nobody
+ * @owner_vmid: the owner, if there is a @platform
+ * @n_assigned: so many pieces, from the first on, @platform has not given back
  */
 struct gh_rm_mem_parcel {
 	enum gh_rm_mem_type mem_type;
@@ -209,7 +226,46 @@ struct gh_rm_mem_parcel {
 	enum gh_rm_parcel_state state;
 	u32 mem_handle;
 	bool reclaim_asked;
+	const struct gh_rm_platform_ops *platform;
+	u16 owner_vmid;
+	size_t n_assigned;
 };
+
+/*
+ * Platforms that must be told
+ */
+
+/* What a module that tells Qualcomm's firmware has as an alias */
+#define GH_RM_PLATFORM_QCOM_ALIAS	"gunyah-platform-qcom"
+
+/**
+ * struct gh_rm_platform_ops - Tells a platform who gets which memory
+ * @owner: the module, which stays while the platform has memory of a parcel
+ * @ready: optional: 0, or a negative errno if @pre_mem_share cannot work yet, and the
+ *         reason in the log
+ * @pre_mem_share: before memory is lent or shared: assign a piece of it, in bytes, to
+ *                 whom &gh_rm_mem_parcel.acl_entries names, instead of to
+ *                 &gh_rm_mem_parcel.owner_vmid. 0, or a negative errno if nothing has
+ *                 changed.
+ * @post_mem_reclaim: the way back, with all rights: after the resource manager has
+ *                    given the memory back or did not take it. 0, or a negative errno
+ *                    if nothing has changed; then it is tried again at some time.
+ *
+ * All may sleep. The pieces of a parcel are assigned from the first to the last and
+ * given back from the last to the first.
+ */
+struct gh_rm_platform_ops {
+	struct module *owner;
+	int (*ready)(void);
+	int (*pre_mem_share)(const struct gh_rm_mem_parcel *parcel, u64 addr, u64 size);
+	int (*post_mem_reclaim)(const struct gh_rm_mem_parcel *parcel, u64 addr, u64 size);
+};
+
+int gh_rm_register_platform_ops(const struct gh_rm_platform_ops *ops);
+void gh_rm_unregister_platform_ops(const struct gh_rm_platform_ops *ops);
+const char *gh_rm_platform_is_qcom(void);
+
+void gh_rm_request_platform(void);
 
 /*
  * Objects of the hypervisor
@@ -290,6 +346,7 @@ static inline bool gh_rm_is_silent(int err)
  * with the prefix gh_rm_, for arguments and results.
  */
 struct gh_rm_ops {
+	int (*check_platform)(struct gh_rm *rm);
 	int (*get_vmid)(struct gh_rm *rm, u16 *vmid);
 	int (*alloc_vmid)(struct gh_rm *rm, u16 *vmid);
 	int (*dealloc_vmid)(struct gh_rm *rm, u16 vmid);
@@ -315,6 +372,7 @@ struct gh_rm_ops {
 
 extern const struct gh_rm_ops gh_rm_ops;
 
+int gh_rm_check_platform(struct gh_rm *rm);
 int gh_rm_get_vmid(struct gh_rm *rm, u16 *vmid);
 int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid);
 int gh_rm_dealloc_vmid(struct gh_rm *rm, u16 vmid);

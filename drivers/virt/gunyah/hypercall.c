@@ -21,6 +21,13 @@
 static const uuid_t gh_hypervisor_uid =
 	UUID_INIT(0xc1d58fcd, 0xa453, 0x5fdb, 0x92, 0x65, 0xce, 0x36, 0x67, 0x3d, 0x5f, 0x14);
 
+/* With Qualcomm's extensions it answers a call of their own in the same way. */
+static const uuid_t gh_qcom_ext_uid =
+	UUID_INIT(0x19bd54bd, 0x0b37, 0x571b, 0x94, 0x6f, 0x60, 0x9b, 0x54, 0x53, 0x9d, 0xe6);
+
+#define GH_QCOM_EXT_UID_FUNC_ID	ARM_SMCCC_CALL_VAL(ARM_SMCCC_FAST_CALL, ARM_SMCCC_SMC_32,	\
+						   ARM_SMCCC_OWNER_VENDOR_HYP, 0x3f01)
+
 /* Bits 15:14 of the function number: 0b10 is the class of hypercalls */
 #define GH_HYPERCALL(call)	ARM_SMCCC_CALL_VAL(ARM_SMCCC_FAST_CALL, ARM_SMCCC_SMC_64,	\
 						   ARM_SMCCC_OWNER_VENDOR_HYP, 0x8000 | (call))
@@ -31,6 +38,23 @@ static const uuid_t gh_hypervisor_uid =
 #define GH_HYPERCALL_MSGQ_SEND		GH_HYPERCALL(0x1b)
 #define GH_HYPERCALL_MSGQ_RECV		GH_HYPERCALL(0x1c)
 #define GH_HYPERCALL_VCPU_RUN		GH_HYPERCALL(0x65)
+
+static bool gh_uid_is(u32 func_id, const uuid_t *expected)
+{
+	struct arm_smccc_res res;
+	__le32 words[4];
+	uuid_t uid;
+
+	arm_smccc_1_1_hvc(func_id, &res);
+
+	words[0] = cpu_to_le32(lower_32_bits(res.a0));
+	words[1] = cpu_to_le32(lower_32_bits(res.a1));
+	words[2] = cpu_to_le32(lower_32_bits(res.a2));
+	words[3] = cpu_to_le32(lower_32_bits(res.a3));
+	import_uuid(&uid, (const u8 *)words);
+
+	return uuid_equal(&uid, expected);
+}
 
 /**
  * arch_is_gh_guest() - Is the hypervisor below us Gunyah?
@@ -45,10 +69,6 @@ static const uuid_t gh_hypervisor_uid =
  */
 bool arch_is_gh_guest(void)
 {
-	struct arm_smccc_res res;
-	__le32 words[4];
-	uuid_t uid;
-
 	/* A kernel that runs at EL2 has no hypervisor below it, and HVC is its own. */
 	if (is_kernel_in_hyp_mode())
 		return false;
@@ -56,17 +76,23 @@ bool arch_is_gh_guest(void)
 	if (arm_smccc_1_1_get_conduit() == SMCCC_CONDUIT_NONE)
 		return false;
 
-	arm_smccc_1_1_hvc(ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID, &res);
-
-	words[0] = cpu_to_le32(lower_32_bits(res.a0));
-	words[1] = cpu_to_le32(lower_32_bits(res.a1));
-	words[2] = cpu_to_le32(lower_32_bits(res.a2));
-	words[3] = cpu_to_le32(lower_32_bits(res.a3));
-	import_uuid(&uid, (const u8 *)words);
-
-	return uuid_equal(&uid, &gh_hypervisor_uid);
+	return gh_uid_is(ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID, &gh_hypervisor_uid);
 }
 EXPORT_SYMBOL_GPL(arch_is_gh_guest);
+
+/**
+ * arch_has_gh_qcom_ext() - Is it Gunyah as it comes with Qualcomm's platforms?
+ *
+ * There the hypervisor is not the only one to decide who has which memory.
+ *
+ * Context: Any. To be called only where arch_is_gh_guest() may be.
+ * Return: true if Gunyah answered, and has Qualcomm's extensions.
+ */
+bool arch_has_gh_qcom_ext(void)
+{
+	return arch_is_gh_guest() && gh_uid_is(GH_QCOM_EXT_UID_FUNC_ID, &gh_qcom_ext_uid);
+}
+EXPORT_SYMBOL_GPL(arch_has_gh_qcom_ext);
 
 /**
  * gh_hypercall_hyp_identify() - Ask for the API version and the features

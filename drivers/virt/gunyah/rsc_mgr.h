@@ -162,6 +162,14 @@ u16 *gh_rm_own_vmid(struct gh_rm *rm);
 bool gh_rm_parcel_charge(struct gh_rm *rm);
 void gh_rm_parcel_uncharge(struct gh_rm *rm);
 
+/* The platform that must be told, while somebody uses it */
+const struct gh_rm_platform_ops *gh_rm_platform_get(void);
+void gh_rm_platform_put(const struct gh_rm_platform_ops *ops);
+
+/* A parcel and the platform: before the resource manager gets it, and after */
+int gh_rm_mem_assign(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
+int gh_rm_mem_unassign(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
+
 /* Decodes a notification and returns which VM it is about, or GH_VMID_INVAL. */
 u16 gh_rm_notification_vmid(u32 id, const void *payload, size_t len);
 void gh_rm_notification_deliver(struct gh_rm *rm, struct gh_rm_listener *listener, u32 id,

@@ -11,6 +11,8 @@
  * What a parcel's state says is the whole contract with its owner: memory may be
  * used again if it is GH_RM_PARCEL_NONE, and in no other case. Every path out of
  * here sets it.
+ * Where a platform must be told, it is told before the resource manager, and after it
+ * on the way back: rsc_mgr_platform.c.
  *
  * Memory is not sanitised by the resource manager, neither when it is given away
  * (it holds the guest's image) nor when it comes back (its owner is the process
@@ -193,7 +195,9 @@ static void gh_rm_mem_create_late(struct gh_rm_late *late)
 
 	if (late->rm_error != GH_RM_ERROR_OK) {
 		gh_rm_parcel_uncharge(late->rm);
-		parcel->late(parcel, GH_RM_PARCEL_NONE, GH_MEM_HANDLE_INVAL);
+		/* Whoever it is told reclaims it from the platform in the end. */
+		parcel->late(parcel, parcel->platform ? GH_RM_PARCEL_ASSIGNED : GH_RM_PARCEL_NONE,
+			     GH_MEM_HANDLE_INVAL);
 	} else if (late->resp_len == sizeof(*resp)) {
 		parcel->late(parcel, GH_RM_PARCEL_HELD, le32_to_cpu(resp->mem_handle));
 	}
@@ -212,7 +216,7 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 		.n = n,
 		.last = n == parcel->n_mem_entries,
 	};
-	struct gh_rm_late *late;
+	struct gh_rm_late *late = NULL;
 	int ret;
 
 	if (!parcel->n_mem_entries || !parcel->n_acl_entries ||
@@ -221,6 +225,10 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 
 	if (!gh_rm_parcel_charge(rm))
 		return -ENOSPC;
+
+	ret = gh_rm_mem_assign(rm, parcel);
+	if (ret)
+		goto out;
 
 	late = kzalloc(sizeof(*late), GFP_KERNEL);
 	if (!late) {
@@ -253,8 +261,11 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 	if (ret == -ETIMEDOUT)
 		late = NULL;
 out:
-	if (parcel->state == GH_RM_PARCEL_NONE)
+	/* What the platform does not give back, the parcel's state says. */
+	if (parcel->state != GH_RM_PARCEL_UNKNOWN) {
 		gh_rm_parcel_uncharge(rm);
+		gh_rm_mem_unassign(rm, parcel);
+	}
 out_free:
 	kfree(late);
 	return ret;
@@ -269,9 +280,10 @@ out_free:
  * The host must not touch the memory while the parcel exists.
  *
  * Context: Process context. See gh_rm_call().
- * Return: 0; -ENOSPC if there are GH_RM_MAX_PARCELS parcels already; -ENOMEM; a
- * negative errno of gh_rm_call(). After an error look at the parcel's state: the
- * resource manager may have kept the memory all the same.
+ * Return: 0; -ENOSPC if there are GH_RM_MAX_PARCELS parcels already; -ENOMEM; -ENOPKG
+ * if the platform must be told and nobody can; -EREMOTEIO if it refused; a negative
+ * errno of gh_rm_call(). After an error look at the parcel's state: the resource
+ * manager, or the platform, may have kept the memory all the same.
  */
 int gh_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 {
@@ -297,20 +309,7 @@ int gh_rm_mem_share(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 	return ret;
 }
 
-/**
- * gh_rm_mem_reclaim() - Take memory back (MEM_RECLAIM, 0x51000015)
- * @rm: the resource manager
- * @parcel: the memory, in state GH_RM_PARCEL_HELD
- *
- * Refused while a VM has accepted the memory, which it has from its start until
- * its reset is complete.
- *
- * Context: Process context. See gh_rm_call().
- * Return: 0 and the parcel is in state GH_RM_PARCEL_NONE; -EINVAL if it is still
- * in use; a negative errno of gh_rm_call(). After an error the parcel must be
- * reclaimed again.
- */
-int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
+static int gh_rm_mem_take_back(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 {
 	struct gh_rm_mem_reclaim_req req = { .mem_handle = cpu_to_le32(parcel->mem_handle) };
 	struct gh_rm_call call = {
@@ -336,9 +335,34 @@ int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 		return ret;
 	}
 
-	WRITE_ONCE(parcel->state, GH_RM_PARCEL_NONE);
 	parcel->mem_handle = GH_MEM_HANDLE_INVAL;
 	parcel->reclaim_asked = false;
 	gh_rm_parcel_uncharge(rm);
 	return 0;
+}
+
+/**
+ * gh_rm_mem_reclaim() - Take memory back (MEM_RECLAIM, 0x51000015)
+ * @rm: the resource manager
+ * @parcel: the memory, in state GH_RM_PARCEL_HELD or GH_RM_PARCEL_ASSIGNED
+ *
+ * Refused while a VM has accepted the memory, which it has from its start until
+ * its reset is complete. In the latter state there is only the platform to ask.
+ *
+ * Context: Process context. See gh_rm_call().
+ * Return: 0 and the parcel is in state GH_RM_PARCEL_NONE; -EINVAL if it is still
+ * in use; -EREMOTEIO if the platform did not give it back; a negative errno of
+ * gh_rm_call(). After an error the parcel must be reclaimed again.
+ */
+int gh_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
+{
+	int ret;
+
+	if (parcel->state == GH_RM_PARCEL_HELD) {
+		ret = gh_rm_mem_take_back(rm, parcel);
+		if (ret)
+			return ret;
+	}
+
+	return gh_rm_mem_unassign(rm, parcel);
 }

@@ -553,6 +553,7 @@ void gh_rm_notification_deliver(struct gh_rm *rm, struct gh_rm_listener *listene
 }
 
 const struct gh_rm_ops gh_rm_ops = {
+	.check_platform = gh_rm_check_platform,
 	.get_vmid = gh_rm_get_vmid,
 	.alloc_vmid = gh_rm_alloc_vmid,
 	.dealloc_vmid = gh_rm_dealloc_vmid,

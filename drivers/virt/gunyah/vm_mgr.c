@@ -452,6 +452,7 @@ static int gh_vm_mgr_add(struct gh_rm *rm)
 
 	gh_rm_set_drvdata(rm, mgr);
 	gh_debugfs_add(mgr);
+	gh_rm_request_platform();
 	return 0;
 }
 

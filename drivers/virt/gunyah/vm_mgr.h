@@ -242,7 +242,11 @@ struct gh_vm_run_chunk {
  * @npages: pages pinned, and charged
  * @nr_runs: number of runs in @chunks
  * @chunks: struct gh_vm_run_chunk
- * @parcel: the region at the resource manager; under &gh_vm.rm_lock
+ * @parcel: the region at the resource manager; under &gh_vm.rm_lock, as is the rest
+ * @acl: who gets it
+ * @iter: enumerates the runs
+ * @iter_chunk: where @iter is
+ * @iter_run: before this run of @iter_chunk
  */
 struct gh_vm_mem {
 	struct list_head node;
@@ -255,6 +259,10 @@ struct gh_vm_mem {
 	unsigned long nr_runs;
 	struct list_head chunks;
 	struct gh_rm_mem_parcel parcel;
+	struct gh_rm_mem_acl_entry acl[2];
+	struct gh_rm_mem_iter iter;
+	struct gh_vm_run_chunk *iter_chunk;
+	unsigned int iter_run;
 };
 
 /* vm_mgr_mm.c: memory regions */

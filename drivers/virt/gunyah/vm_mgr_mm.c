@@ -419,30 +419,52 @@ int gh_vm_mem_set(struct gh_vm *ghvm, const struct gh_userspace_memory_region *r
  * At the resource manager
  */
 
-struct gh_vm_mem_iter {
-	struct gh_rm_mem_iter iter;
-	struct gh_vm_mem *mem;
-	struct gh_vm_run_chunk *chunk;
-	unsigned int i;
-};
-
 static bool gh_vm_mem_next(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size)
 {
-	struct gh_vm_mem_iter *it = container_of(iter, struct gh_vm_mem_iter, iter);
+	struct gh_vm_mem *mem = container_of(iter, struct gh_vm_mem, iter);
 	struct gh_vm_run *run;
 
-	if (it->i == it->chunk->nr) {
-		it->chunk = list_next_entry(it->chunk, node);
-		it->i = 0;
+	if (mem->iter_run == mem->iter_chunk->nr) {
+		if (list_is_last(&mem->iter_chunk->node, &mem->chunks))
+			return false;
+		mem->iter_chunk = list_next_entry(mem->iter_chunk, node);
+		mem->iter_run = 0;
 	}
 
-	if (list_entry_is_head(it->chunk, &it->mem->chunks, node))
-		return false;
-
-	run = &it->chunk->runs[it->i++];
+	run = &mem->iter_chunk->runs[mem->iter_run++];
 	*addr = (u64)run->pfn << PAGE_SHIFT;
 	*size = (u64)run->nr << PAGE_SHIFT;
 	return true;
+}
+
+static bool gh_vm_mem_prev(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size)
+{
+	struct gh_vm_mem *mem = container_of(iter, struct gh_vm_mem, iter);
+	struct gh_vm_run *run;
+
+	if (!mem->iter_run) {
+		if (list_is_first(&mem->iter_chunk->node, &mem->chunks))
+			return false;
+		mem->iter_chunk = list_prev_entry(mem->iter_chunk, node);
+		mem->iter_run = mem->iter_chunk->nr;
+	}
+
+	run = &mem->iter_chunk->runs[--mem->iter_run];
+	*addr = (u64)run->pfn << PAGE_SHIFT;
+	*size = (u64)run->nr << PAGE_SHIFT;
+	return true;
+}
+
+static void gh_vm_mem_seek(struct gh_rm_mem_iter *iter, size_t index)
+{
+	struct gh_vm_mem *mem = container_of(iter, struct gh_vm_mem, iter);
+
+	mem->iter_chunk = list_first_entry(&mem->chunks, struct gh_vm_run_chunk, node);
+	while (index > mem->iter_chunk->nr) {
+		index -= mem->iter_chunk->nr;
+		mem->iter_chunk = list_next_entry(mem->iter_chunk, node);
+	}
+	mem->iter_run = index;
 }
 
 /*
@@ -483,25 +505,28 @@ static u8 gh_vm_mem_perms(const struct gh_vm_mem *mem)
 int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem)
 {
 	bool lend = mem->flags & GH_MEM_LENT;
-	struct gh_rm_mem_acl_entry acl[2] = {
-		{ .vmid = ghvm->vmid, .perms = gh_vm_mem_perms(mem) },
-	};
-	struct gh_vm_mem_iter it = {
-		.iter.next = gh_vm_mem_next,
-		.mem = mem,
-		.chunk = list_first_entry(&mem->chunks, struct gh_vm_run_chunk, node),
-	};
+	struct gh_rm_mem_acl_entry *acl = mem->acl;
 	struct gh_rm_mem_parcel *parcel = &mem->parcel;
 	int ret;
 
 	lockdep_assert_held(&ghvm->rm_lock);
+
+	acl[0] = (struct gh_rm_mem_acl_entry) {
+		.vmid = ghvm->vmid,
+		.perms = gh_vm_mem_perms(mem),
+	};
+
+	mem->iter.next = gh_vm_mem_next;
+	mem->iter.prev = gh_vm_mem_prev;
+	mem->iter.seek = gh_vm_mem_seek;
+	gh_vm_mem_seek(&mem->iter, 0);
 
 	parcel->mem_type = GH_RM_MEM_TYPE_NORMAL;
 	parcel->label = mem->label;
 	parcel->acl_entries = acl;
 	parcel->n_acl_entries = 1;
 	parcel->n_mem_entries = mem->nr_runs;
-	parcel->iter = &it.iter;
+	parcel->iter = &mem->iter;
 	parcel->late = gh_vm_mem_late;
 
 	if (!lend) {
@@ -514,14 +539,9 @@ int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem)
 	}
 
 	if (lend)
-		ret = ghvm->rm_ops->mem_lend(ghvm->rm, parcel);
-	else
-		ret = ghvm->rm_ops->mem_share(ghvm->rm, parcel);
+		return ghvm->rm_ops->mem_lend(ghvm->rm, parcel);
 
-	/* They were for the call only. */
-	parcel->acl_entries = NULL;
-	parcel->iter = NULL;
-	return ret;
+	return ghvm->rm_ops->mem_share(ghvm->rm, parcel);
 }
 
 /**
@@ -547,6 +567,7 @@ int gh_vm_mem_reclaim_all(struct gh_vm *ghvm)
 		case GH_RM_PARCEL_NONE:
 			break;
 		case GH_RM_PARCEL_HELD:
+		case GH_RM_PARCEL_ASSIGNED:
 			err = ghvm->rm_ops->mem_reclaim(ghvm->rm, &mem->parcel);
 			if (gh_rm_is_silent(err))
 				return err;

@@ -782,12 +782,20 @@ static int gh_vm_begin_start(struct gh_vm *ghvm)
  *
  * Context: Process context. Killable.
  * Return: 0 if the VM was started, even if it has ended already; the errno of the
- * start that failed; -EINVAL if the VM is not complete, in which case nothing has
- * happened; -ENODEV if the guest has ended; -EINTR.
+ * start that failed; -EINVAL if the VM is not complete, or -ENOPKG if the platform must
+ * be told who gets memory and nobody can, in which cases nothing has happened;
+ * -ENODEV if the guest has ended; -EINTR.
  */
 int gh_vm_start(struct gh_vm *ghvm)
 {
 	int ret;
+
+	/* Without locks: it may load a module. What it says may be wrong by the time it counts. */
+	if (gh_vm_state(ghvm) == GH_VM_NEW) {
+		ret = ghvm->rm_ops->check_platform(ghvm->rm);
+		if (ret)
+			return ret;
+	}
 
 	if (mutex_lock_killable(&ghvm->mm_lock))
 		return -EINTR;

@@ -33,6 +33,7 @@ TRACE_DEFINE_ENUM(GH_RM_BAD_REPLY);
 TRACE_DEFINE_ENUM(GH_RM_PARCEL_NONE);
 TRACE_DEFINE_ENUM(GH_RM_PARCEL_HELD);
 TRACE_DEFINE_ENUM(GH_RM_PARCEL_UNKNOWN);
+TRACE_DEFINE_ENUM(GH_RM_PARCEL_ASSIGNED);
 
 TRACE_DEFINE_ENUM(GH_RM_VM_STATUS_NO_STATE);
 TRACE_DEFINE_ENUM(GH_RM_VM_STATUS_INIT);
@@ -96,7 +97,8 @@ TRACE_DEFINE_ENUM(GH_VCPU_STATE_SYSTEM_RESET);
 	__print_symbolic(state,							\
 			 { GH_RM_PARCEL_NONE, "none" },				\
 			 { GH_RM_PARCEL_HELD, "held" },				\
-			 { GH_RM_PARCEL_UNKNOWN, "unknown" })
+			 { GH_RM_PARCEL_UNKNOWN, "unknown" },			\
+			 { GH_RM_PARCEL_ASSIGNED, "assigned" })
 
 #define show_gh_mem_flags(flags)						\
 	__print_flags(flags, "|",						\

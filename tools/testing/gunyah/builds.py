@@ -28,7 +28,7 @@ MAKE = ["make", "-s", "-j%d" % len(os.sched_getaffinity(0)), "RUSTC=false", "PAH
 # What the compiler calls on its own on machines of 32 bits, where the kernel has other means
 LIBGCC = re.compile(r"__\w+[ds]i[1-4]$")
 
-PARTS = ("GUNYAH_VCPU", "GUNYAH_IRQFD", "GUNYAH_IOEVENTFD")
+PARTS = ("GUNYAH_VCPU", "GUNYAH_IRQFD", "GUNYAH_IOEVENTFD", "GUNYAH_QCOM_PLATFORM")
 
 
 def gunyah(value, **others):
@@ -73,7 +73,9 @@ KERNELS = (
         ("without irqfds", gunyah("m", GUNYAH_IRQFD="n")),
         ("without ioeventfds", gunyah("m", GUNYAH_IOEVENTFD="n")),
         ("without Android's ioctls", gunyah("m", GUNYAH_ANDROID="n")),
-        ("built in", gunyah("y")),
+        ("without Qualcomm's platforms", gunyah("m", GUNYAH_QCOM_PLATFORM="n")),
+        # The lab's kernel has qcom_scm as a module
+        ("built in", gunyah("y", GUNYAH_QCOM_PLATFORM="m")),
         ("built in, vCPUs and eventfds as modules", gunyah("y", **dict.fromkeys(PARTS, "m"))),
     )),
     ("arm64-small", ARM64, SMALL, (

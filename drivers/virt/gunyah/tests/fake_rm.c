@@ -421,6 +421,9 @@ static bool fake_rm_enter(struct gh_rm *rm, enum fake_rm_op op, struct fake_rm_c
 
 	f->calls[op]++;
 	call->outcome = f->dead ? FAKE_RM_LOST_REQUEST : fake_rm_outcome(f, op, &call->err);
+	if (call->outcome == FAKE_RM_KEPT && op != FAKE_RM_LEND && op != FAKE_RM_SHARE &&
+	    op != FAKE_RM_RECLAIM)
+		call->outcome = FAKE_RM_REFUSED;
 
 	return call->outcome == FAKE_RM_OK || call->outcome == FAKE_RM_LOST_REPLY ||
 	       call->outcome == FAKE_RM_BAD_REPLY;
@@ -447,11 +450,21 @@ static int fake_rm_leave(struct fake_rm_call *call)
 	case FAKE_RM_BAD_REPLY:
 		ret = -EPROTO;
 		break;
+	case FAKE_RM_KEPT:
+		/* Unless the resource manager itself refused */
+		ret = ret ?: -EREMOTEIO;
+		break;
 	default:
 		break;
 	}
 
 	return ret;
+}
+
+/* That a provider is missing is known without asking the resource manager. */
+static int fake_rm_check_platform(struct gh_rm *rm)
+{
+	return READ_ONCE(fake_rm(rm)->platform_err);
 }
 
 static int fake_rm_get_vmid(struct gh_rm *rm, u16 *vmid)
@@ -779,6 +792,31 @@ static void fake_rm_check_acl(struct fake_rm *f, enum fake_rm_op op,
 	KUNIT_EXPECT_EQ(f->test, owner->n_acl_entries, op == FAKE_RM_SHARE ? 2 : 1);
 }
 
+/* As a platform has it: back from the end, and on from anywhere */
+static void fake_rm_check_iter(struct fake_rm *f, struct fake_rm_parcel *parcel)
+{
+	struct gh_rm_mem_iter *iter = parcel->owner->iter;
+	size_t i, wrong = 0, step = parcel->n_runs / 16 + 1;
+	u64 addr, size;
+
+	for (i = parcel->n_runs; i--; )
+		wrong += !iter->prev(iter, &addr, &size) || addr != parcel->runs[i].addr ||
+			 size != parcel->runs[i].size;
+	wrong += iter->prev(iter, &addr, &size);
+
+	for (i = 0; i < parcel->n_runs; i += step) {
+		iter->seek(iter, i);
+		wrong += !iter->next(iter, &addr, &size) || addr != parcel->runs[i].addr;
+		wrong += !iter->prev(iter, &addr, &size) || addr != parcel->runs[i].addr;
+	}
+	iter->seek(iter, parcel->n_runs);
+	wrong += iter->next(iter, &addr, &size);
+	wrong += !iter->prev(iter, &addr, &size) || addr != parcel->runs[parcel->n_runs - 1].addr;
+	if (wrong)
+		KUNIT_FAIL(f->test, "%zu pieces of %zu are not found again",
+			   wrong, parcel->n_runs);
+}
+
 /* Record what @owner has in it. */
 static struct fake_rm_parcel *fake_rm_new_parcel(struct fake_rm *f, enum fake_rm_op op,
 						 struct gh_rm_mem_parcel *owner)
@@ -812,6 +850,7 @@ static struct fake_rm_parcel *fake_rm_new_parcel(struct fake_rm *f, enum fake_rm
 	}
 	KUNIT_EXPECT_FALSE_MSG(f->test, owner->iter->next(owner->iter, &addr, &size),
 			       "more pieces than %zu", parcel->n_runs);
+	fake_rm_check_iter(f, parcel);
 
 	list_add_tail(&parcel->node, &f->parcels);
 	fake_rm_check_pins(f);
@@ -856,6 +895,9 @@ static int fake_rm_mem_create(struct gh_rm *rm, enum fake_rm_op op, struct gh_rm
 	case FAKE_RM_BAD_REFUSAL:
 		parcel->unanswered = true;
 		owner->state = GH_RM_PARCEL_UNKNOWN;
+		break;
+	case FAKE_RM_KEPT:
+		owner->state = GH_RM_PARCEL_ASSIGNED;
 		break;
 	default:
 		fake_rm_del_parcel(parcel);
@@ -906,17 +948,39 @@ static int fake_rm_do_reclaim(struct fake_rm *f, const struct gh_rm_mem_parcel *
 	return 0;
 }
 
+/* What only the platform has. The resource manager is not asked. */
+static void fake_rm_platform_reclaim(struct fake_rm_call *call, struct gh_rm_mem_parcel *owner)
+{
+	struct fake_rm_parcel *parcel, *next;
+
+	if (call->outcome == FAKE_RM_KEPT)
+		return;
+
+	call->outcome = FAKE_RM_OK;
+	list_for_each_entry_safe(parcel, next, &call->f->parcels, node)
+		if (parcel->owner == owner)
+			fake_rm_del_parcel(parcel);
+}
+
 static int fake_rm_mem_reclaim(struct gh_rm *rm, struct gh_rm_mem_parcel *owner)
 {
 	struct fake_rm_call call;
+	bool carry_out;
 	int ret;
 
-	if (fake_rm_enter(rm, FAKE_RM_RECLAIM, &call))
+	carry_out = fake_rm_enter(rm, FAKE_RM_RECLAIM, &call);
+	if (owner->state == GH_RM_PARCEL_ASSIGNED)
+		fake_rm_platform_reclaim(&call, owner);
+	else if (carry_out || call.outcome == FAKE_RM_KEPT)
 		call.ret = fake_rm_do_reclaim(call.f, owner, call.outcome == FAKE_RM_OK);
 	ret = fake_rm_leave(&call);
 
 	/* As gh_rm_mem_reclaim() does */
-	if (!ret) {
+	if (ret == -EREMOTEIO) {
+		owner->state = GH_RM_PARCEL_ASSIGNED;
+		owner->mem_handle = GH_MEM_HANDLE_INVAL;
+		owner->reclaim_asked = false;
+	} else if (!ret) {
 		owner->state = GH_RM_PARCEL_NONE;
 		owner->mem_handle = GH_MEM_HANDLE_INVAL;
 		owner->reclaim_asked = false;
@@ -944,9 +1008,10 @@ void fake_rm_answer_late(struct fake_rm *f)
 			found = parcel;
 			found->unanswered = false;
 			owner = found->owner;
-			state = found->held ? GH_RM_PARCEL_HELD : GH_RM_PARCEL_NONE;
+			state = found->held ? GH_RM_PARCEL_HELD :
+				f->platform ? GH_RM_PARCEL_ASSIGNED : GH_RM_PARCEL_NONE;
 			handle = found->held ? found->handle : GH_MEM_HANDLE_INVAL;
-			if (!found->held)
+			if (state == GH_RM_PARCEL_NONE)
 				fake_rm_del_parcel(found);
 			break;
 		}
@@ -1012,6 +1077,7 @@ static void fake_rm_flush_notifications(struct gh_rm *rm)
 }
 
 const struct gh_rm_ops fake_rm_ops = {
+	.check_platform = fake_rm_check_platform,
 	.get_vmid = fake_rm_get_vmid,
 	.alloc_vmid = fake_rm_alloc_vmid,
 	.dealloc_vmid = fake_rm_dealloc_vmid,

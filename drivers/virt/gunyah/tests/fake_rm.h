@@ -53,6 +53,9 @@ enum fake_rm_op {
  * @FAKE_RM_LOST_REPLY: -ETIMEDOUT, carried out
  * @FAKE_RM_BAD_REFUSAL: -EPROTO, not carried out
  * @FAKE_RM_BAD_REPLY: -EPROTO, carried out
+ * @FAKE_RM_KEPT: for lending and sharing: the platform refused, and kept what it had got
+ *                before. For reclaims: carried out, but the platform keeps it. For
+ *                everything else as %FAKE_RM_REFUSED.
  * @FAKE_RM_NR_OUTCOMES: number of outcomes
  */
 enum fake_rm_outcome {
@@ -63,6 +66,7 @@ enum fake_rm_outcome {
 	FAKE_RM_LOST_REPLY,
 	FAKE_RM_BAD_REFUSAL,
 	FAKE_RM_BAD_REPLY,
+	FAKE_RM_KEPT,
 	FAKE_RM_NR_OUTCOMES,
 };
 
@@ -164,6 +168,8 @@ struct fake_rm_image {
  * @dead: it would have died
  * @closed: the device is gone, nobody may call any more
  *
+ * @platform: there is a platform that is told: what is refused late, it has
+ * @platform_err: why memory cannot be given to VMs on this platform
  * @exit_at_start: the guest ends before its start is answered
  * @stop_stuck: a guest that is stopped runs on
  * @reset_stuck: a reset begins and does not end
@@ -210,6 +216,8 @@ struct fake_rm {
 	bool dead;
 	bool closed;
 
+	bool platform;
+	int platform_err;
 	bool exit_at_start;
 	bool stop_stuck;
 	bool reset_stuck;

@@ -2,6 +2,7 @@
 
 #include <kunit/device.h>
 #include <kunit/test.h>
+#include <kunit/visibility.h>
 #include <linux/kthread.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -64,6 +65,7 @@ void fake_send(struct fake_transport *ft, u8 type, u16 seq, u32 id, const void *
 	for (i = 0; i == 0 || i * FAKE_PAYLOAD < len; i++)
 		fake_send_part(ft, type, seq, id, payload, len, i);
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_send);
 
 void fake_reply(struct fake_transport *ft, const struct fake_msg *req, u32 error,
 		const void *payload, size_t len)
@@ -80,6 +82,7 @@ void fake_reply(struct fake_transport *ft, const struct fake_msg *req, u32 error
 	fake_send(ft, FAKE_REPLY, req->seq, req->id, buf, 4 + len);
 	kfree(buf);
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_reply);
 
 /*
  * From the driver to the peer
@@ -250,6 +253,7 @@ void fake_transport_flush(struct fake_transport *ft)
 {
 	flush_work(&ft->work);
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_transport_flush);
 
 /* The order in which the platform driver ends it */
 static void fake_transport_destroy(void *data)
@@ -284,6 +288,7 @@ struct fake_transport *fake_transport_create(struct kunit *test)
 
 	return ft;
 }
+EXPORT_SYMBOL_IF_KUNIT(fake_transport_create);
 
 /*
  * Threads
@@ -364,3 +369,13 @@ struct fake_call *fake_call_start(struct fake_transport *ft, const struct gh_rm_
 	new->thread = fake_thread_start(ft->test, fake_call_fn, new);
 	return new;
 }
+
+/* What tests that are modules of their own have the driver do, which exports none of it */
+EXPORT_SYMBOL_IF_KUNIT(gh_rm_call_timeout_ms);
+EXPORT_SYMBOL_IF_KUNIT(gh_rm_check_platform);
+EXPORT_SYMBOL_IF_KUNIT(gh_rm_mem_lend);
+EXPORT_SYMBOL_IF_KUNIT(gh_rm_mem_reclaim);
+EXPORT_SYMBOL_IF_KUNIT(gh_rm_mem_share);
+EXPORT_SYMBOL_IF_KUNIT(gh_rm_own_vmid);
+EXPORT_SYMBOL_IF_KUNIT(gh_rm_parcel_uncharge);
+EXPORT_SYMBOL_IF_KUNIT(gh_rm_parcels);

@@ -341,6 +341,7 @@ static const char * const outcome_names[FAKE_RM_NR_OUTCOMES] = {
 	[FAKE_RM_LOST_REPLY]	= "timed out, carried out",
 	[FAKE_RM_BAD_REFUSAL]	= "garbled, not carried out",
 	[FAKE_RM_BAD_REPLY]	= "garbled, carried out",
+	[FAKE_RM_KEPT]		= "kept by the platform",
 };
 
 struct stage_case {
@@ -363,6 +364,9 @@ static const void *start_fails_gen_params(const void *prev, char *desc)
 		/* This one asks nobody. */
 		if (c->stage->op == FAKE_RM_LISTEN && c->outcome != FAKE_RM_REFUSED)
 			continue;
+		if (c->outcome == FAKE_RM_KEPT && c->stage->op != FAKE_RM_LEND &&
+		    c->stage->op != FAKE_RM_SHARE)
+			continue;
 		snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s %s", c->stage->name,
 			 outcome_names[c->outcome]);
 		return c;
@@ -382,6 +386,8 @@ static int outcome_errno(enum fake_rm_outcome outcome)
 	case FAKE_RM_BAD_REFUSAL:
 	case FAKE_RM_BAD_REPLY:
 		return -EPROTO;
+	case FAKE_RM_KEPT:
+		return -EREMOTEIO;
 	default:
 		return REFUSAL;
 	}
@@ -483,6 +489,8 @@ static const void *teardown_fails_gen_params(const void *prev, char *desc)
 		c->step = &steps[i / 2 / FAKE_RM_NR_OUTCOMES];
 		if (c->outcome == FAKE_RM_OK || c->outcome == FAKE_RM_FAILED)
 			continue;
+		if (c->outcome == FAKE_RM_KEPT && c->step->op != FAKE_RM_RECLAIM)
+			continue;
 		snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s %s, %s", c->step->name,
 			 outcome_names[c->outcome], c->always ? "always" : "once");
 		return c;
@@ -528,7 +536,7 @@ static void teardown_fails(struct kunit *test)
 		break;
 	case FAKE_RM_RECLAIM:
 		/* One that does not come back does not keep the others. */
-		if (c->always && (c->outcome == FAKE_RM_REFUSED ||
+		if (c->always && (c->outcome == FAKE_RM_REFUSED || c->outcome == FAKE_RM_KEPT ||
 				  c->outcome == FAKE_RM_BAD_REFUSAL))
 			KUNIT_EXPECT_EQ(test, held,
 					c->step->skip == 2 ? IMAGE_PAGES :
@@ -1351,6 +1359,30 @@ static void start_needs(struct kunit *test)
 }
 
 /* A window of every size that fits is rounded up for the resource manager. */
+/* A VM does not run without the hook that its platform needs, and nothing has happened. */
+static void start_needs_a_provider(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+	unsigned int i;
+
+	vt->f->platform_err = -ENOPKG;
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), -ENOPKG);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_NEW);
+	for (i = 0; i < FAKE_RM_NR_OPS; i++)
+		KUNIT_EXPECT_EQ(test, vt->f->calls[i], 0);
+
+	vt->f->platform_err = 0;
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+
+	/* What has been started is not asked about. */
+	vt->f->platform_err = -ENOPKG;
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
+	vm_close(vt, vm);
+	vm_settle(vt, vm);
+	vm_expect_gone(vt, vm);
+}
+
 static void dtb_window_is_rounded(struct kunit *test)
 {
 	static const u64 sizes[] = { 1, 4095, 4096, 4097, IMAGE_PAGES * PAGE_SIZE - 1,
@@ -1835,6 +1867,29 @@ static void late_answer_before_close(struct kunit *test)
 }
 
 /* It comes while the start that gave up on it is being undone. */
+/* The resource manager did not take it after all, and so the platform is to give it back. */
+static void late_refusal_with_a_platform(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new_complete(vt);
+
+	vt->f->platform = true;
+	fake_rm_fault(vt->f, FAKE_RM_SHARE, 0, 1, FAKE_RM_LOST_REQUEST, 0);
+	fake_rm_fault(vt->f, FAKE_RM_RECLAIM, 1, 1, FAKE_RM_KEPT, 0);
+	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), -ETIMEDOUT);
+	vm_close(vt, vm);
+	vm_settle(vt, vm);
+	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_QUARANTINED);
+	KUNIT_EXPECT_EQ(test, vm_pinned(vt), SHARED_PAGES);
+
+	/* It takes two attempts. */
+	fake_rm_answer_late(vt->f);
+	vm_settle(vt, vm);
+	vm_expect_gone(vt, vm);
+	KUNIT_EXPECT_EQ(test, vm_pinned(vt), 0);
+	KUNIT_EXPECT_EQ(test, vt->f->calls[FAKE_RM_RECLAIM], 3);
+}
+
 static void late_answer_during_undo(struct kunit *test)
 {
 	struct vm_test *vt = test->priv;
@@ -2044,6 +2099,7 @@ static struct kunit_case vm_mgr_state_cases[] = {
 	KUNIT_CASE(close_by_who_exits_waits_a_while),
 	KUNIT_CASE(who_is_killed_does_not_wait_for_a_lock),
 	KUNIT_CASE(start_needs),
+	KUNIT_CASE(start_needs_a_provider),
 	KUNIT_CASE(dtb_window_is_rounded),
 	KUNIT_CASE(wrong_ioctls),
 	KUNIT_CASE(fdinfo),
@@ -2061,6 +2117,7 @@ static struct kunit_case vm_mgr_state_cases[] = {
 	KUNIT_CASE(slow_reset),
 	KUNIT_CASE(reset_told_too_early),
 	KUNIT_CASE(late_answer_before_close),
+	KUNIT_CASE(late_refusal_with_a_platform),
 	KUNIT_CASE(late_answer_during_undo),
 	KUNIT_CASE(removal_of_quarantined),
 	KUNIT_CASE(removal_ends_the_quarantine),

@@ -487,6 +487,7 @@ static struct parcel {
 	struct gh_rm_mem_acl_entry acl[2];
 	struct gh_rm_mem_iter iter;
 	size_t told;
+	size_t assigned;
 } parcels[PARCELS];
 
 static bool next_piece(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size)
@@ -498,6 +499,78 @@ static bool next_piece(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size)
 	*addr = p->told++ << 13;
 	*size = 4096;
 	return true;
+}
+
+static bool prev_piece(struct gh_rm_mem_iter *iter, u64 *addr, u64 *size)
+{
+	struct parcel *p = container_of(iter, struct parcel, iter);
+
+	if (!p->told)
+		return false;
+	*addr = --p->told << 13;
+	*size = 4096;
+	return true;
+}
+
+static void seek_piece(struct gh_rm_mem_iter *iter, size_t index)
+{
+	container_of(iter, struct parcel, iter)->told = index;
+}
+
+/* Who tells the platform: it has the first pieces of a parcel, and refuses as it likes */
+
+static bool platform;
+static unsigned int platform_fails_in, platform_refs;
+
+static bool platform_refuses(void)
+{
+	return platform_fails_in && !--platform_fails_in;
+}
+
+static int platform_assign(const struct gh_rm_mem_parcel *parcel, u64 addr, u64 size)
+{
+	struct parcel *p = container_of(parcel, struct parcel, parcel);
+
+	FUZZ_CHECK(parcel->state == GH_RM_PARCEL_ASSIGNED);
+	FUZZ_CHECK(addr == p->assigned << 13 && size == 4096);
+	if (platform_refuses())
+		return -ETIMEDOUT;
+	p->assigned++;
+	return 0;
+}
+
+static int platform_return(const struct gh_rm_mem_parcel *parcel, u64 addr, u64 size)
+{
+	struct parcel *p = container_of(parcel, struct parcel, parcel);
+
+	FUZZ_CHECK(parcel->state == GH_RM_PARCEL_ASSIGNED);
+	FUZZ_CHECK(p->assigned && addr == (p->assigned - 1) << 13 && size == 4096);
+	if (platform_refuses())
+		return -EPROTO;
+	p->assigned--;
+	return 0;
+}
+
+static const struct gh_rm_platform_ops platform_ops = {
+	.pre_mem_share = platform_assign,
+	.post_mem_reclaim = platform_return,
+};
+
+const struct gh_rm_platform_ops *gh_rm_platform_get(void)
+{
+	platform_refs += platform;
+	return platform ? &platform_ops : NULL;
+}
+
+void gh_rm_platform_put(const struct gh_rm_platform_ops *used)
+{
+	FUZZ_CHECK(used == &platform_ops && platform_refs);
+	platform_refs--;
+}
+
+const char *gh_rm_platform_is_qcom(void)
+{
+	return NULL;
 }
 
 static void parcel_late(struct gh_rm_mem_parcel *parcel, enum gh_rm_parcel_state state, u32 handle)
@@ -515,10 +588,16 @@ static void mem_call(void)
 	struct parcel *p = &parcels[what % PARCELS];
 	int ret;
 
+	platform = what & 0x40;
+	platform_fails_in = what & 0x80 ? in8(&in) : 0;
+	/* What the platform is told of is ours. */
+	if (platform)
+		*gh_rm_own_vmid(rm) = 3;
+
 	switch (p->parcel.state) {
 	case GH_RM_PARCEL_NONE:
 		memset(p, 0, sizeof(*p));
-		p->iter.next = next_piece;
+		p->iter = (struct gh_rm_mem_iter) { next_piece, prev_piece, seek_piece };
 		p->parcel.n_acl_entries = what & 4 ? 2 : 1;
 		p->parcel.acl_entries = p->acl;
 		p->parcel.n_mem_entries = pieces[what / 8 % 8];
@@ -531,6 +610,7 @@ static void mem_call(void)
 				   p->told == p->parcel.n_mem_entries);
 		break;
 	case GH_RM_PARCEL_HELD:
+	case GH_RM_PARCEL_ASSIGNED:
 		ret = gh_rm_mem_reclaim(rm, &p->parcel);
 		FUZZ_CHECK((p->parcel.state == GH_RM_PARCEL_NONE) == !ret);
 		break;
@@ -541,11 +621,19 @@ static void mem_call(void)
 
 static void check_parcels(void)
 {
-	unsigned int i, n = 0;
+	unsigned int i, n = 0, refs = 0;
 
-	for (i = 0; i < PARCELS; i++)
-		n += parcels[i].parcel.state != GH_RM_PARCEL_NONE;
+	for (i = 0; i < PARCELS; i++) {
+		struct gh_rm_mem_parcel *parcel = &parcels[i].parcel;
+
+		n += parcel->state == GH_RM_PARCEL_HELD || parcel->state == GH_RM_PARCEL_UNKNOWN;
+		refs += !!parcel->platform;
+		FUZZ_CHECK(parcel->n_assigned == parcels[i].assigned);
+		FUZZ_CHECK(!parcels[i].assigned || parcel->platform);
+		FUZZ_CHECK(!parcel->platform || parcel->state != GH_RM_PARCEL_NONE);
+	}
 	FUZZ_CHECK(gh_rm_parcels(rm) == n);
+	FUZZ_CHECK(platform_refs == refs);
 }
 
 static void listen(void)
@@ -621,6 +709,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	in = (struct input) { data, size };
 	memset(&ref, 0, sizeof(ref));
 	memset(&parcels, 0, sizeof(parcels));
+	platform_refs = 0;
 	memset(&call, 0, offsetof(typeof(call), reply));
 	told = NULL;
 	told_end = &told;

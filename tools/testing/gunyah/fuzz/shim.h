@@ -74,6 +74,7 @@ static inline u32 le32_to_cpup(const void *p)
 #define dev_warn		dev_dbg
 #define dev_warn_ratelimited	dev_dbg
 #define dev_err			dev_dbg
+#define dev_err_ratelimited	dev_dbg
 #define dev_err_probe(dev, err, ...)	({ dev_dbg(dev, __VA_ARGS__); (err); })
 
 /* Unlike those of tools/include these take what the kernel's take */
@@ -85,6 +86,11 @@ static inline u32 le32_to_cpup(const void *p)
 #define max_t(type, a, b)	({ type a_ = (a); type b_ = (b); a_ > b_ ? a_ : b_; })
 #define min(a, b)		min_t(typeof((a) + (b)), a, b)
 #define max(a, b)		max_t(typeof((a) + (b)), a, b)
+
+/* Modules: none is there to be loaded */
+
+#define request_module(name)	((void)(name))
+#define request_module_nowait	request_module
 
 /* Tracepoints, to which nobody listens */
 

@@ -367,7 +367,9 @@ LAYERS = (
      "linux/gunyah_rsc_mgr.h linux/gunyah_vm_mgr.h uapi/linux/gunyah.h"),
     ("drivers/virt/gunyah/vm_mgr*.c", "vm_mgr.h trace/events/gunyah.h"),
     ("drivers/virt/gunyah/debugfs.c", "vm_mgr.h"),
-    # Functions of VMs know of these what a driver elsewhere would
+    ("drivers/virt/gunyah/gunyah_platform_hooks.c", "linux/gunyah.h rsc_mgr.h"),
+    # Functions of VMs, and who tells a platform, know of these what a driver elsewhere would
+    ("drivers/virt/gunyah/gunyah_qcom.[ch]", "gunyah_qcom.h linux/gunyah_rsc_mgr.h"),
     ("drivers/virt/gunyah/gunyah_vcpu.[ch]",
      "gunyah_vcpu.h linux/gunyah_vm_mgr.h trace/events/gunyah.h"),
     ("drivers/virt/gunyah/gunyah_*.c", "linux/gunyah_vm_mgr.h"),
@@ -375,7 +377,7 @@ LAYERS = (
     ("drivers/virt/gunyah/tests/rm_model.[ch]", "tests/rm_model.h tools/testing/gunyah/lab_ctl.h"),
     ("drivers/virt/gunyah/tests/*",
      "linux/gunyah.h linux/gunyah_rsc_mgr.h uapi/linux/gunyah.h trace/events/gunyah.h "
-     "rsc_mgr.h rsc_mgr_msg.h vm_mgr.h gunyah_vcpu.h "
+     "rsc_mgr.h rsc_mgr_msg.h vm_mgr.h gunyah_vcpu.h gunyah_qcom.h "
      "tests/rm_model.h tests/fake_transport.h tests/fake_rm.h tests/vm_test.h "
      "tools/testing/gunyah/lab_ctl.h"),
 )

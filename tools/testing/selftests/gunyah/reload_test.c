@@ -15,6 +15,7 @@ static const struct {
 	const char *file;
 } modules[] = {
 	{ "gunyah_hypercall", "gunyah_hypercall.ko" },
+	{ "gunyah_platform_hooks", "gunyah_platform_hooks.ko" },
 	{ "gunyah_msgq", "gunyah-msgq.ko" },
 	{ "gunyah", "gunyah.ko" },
 	/* Of functions, in the order of their types */
@@ -23,7 +24,7 @@ static const struct {
 	{ "gunyah_ioeventfd", "gunyah_ioeventfd.ko" },
 };
 
-#define GUNYAH		2
+#define GUNYAH		3
 #define N_MODULES	(GUNYAH + 1)
 #define N_ALL		((int)ARRAY_SIZE(modules))
 /* The module of a type of functions */
