@@ -309,7 +309,8 @@ boot: image
 
 # The cheap ones first. What boots the host needs its image.
 suites	:= lab lint docs model vmm fuzz kunit hyp image builds:image bare:image production:image \
-	debug:image lost:image cpus1:image cpus4:image bench:image image-linux:image linux:image-linux
+	debug:image lost:image qcom:image cpus1:image cpus4:image bench:image image-linux:image \
+	linux:image-linux
 san-suites := image $(if $(filter 16k 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
 	$(if $(filter kasan,$(SAN)),smp:image)
 san-kernels := kasan kcsan
@@ -427,6 +428,9 @@ suite-bench: $(insns)
 
 suite-lost:
 	@$(boot) lost --log $(log)/boot-lost.log
+
+suite-qcom:
+	@$(boot) qcom --policy debug --append hyp.qcom=1 --log $(log)/boot-qcom.log
 
 suite-smp:
 	@$(boot) smp --cpus 4 --timeout 700 $(san-boot-$(SAN)) --log $(log)/boot-smp.log

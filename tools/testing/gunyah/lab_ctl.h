@@ -37,6 +37,10 @@
 /* Messages of the resource manager's protocol, each of one packet or more */
 #define GH_LAB_CTL_MSGS_IN	0x040	/* requests of the host */
 #define GH_LAB_CTL_MSGS_OUT	0x044	/* replies and notifications to it */
+/* TrustZone, as Qualcomm's platforms have it */
+#define GH_LAB_CTL_TZ		0x048	/* 1 if it is there, which takes hyp.qcom=1 */
+#define GH_LAB_CTL_TZ_ASSIGNS	0x04c	/* calls that assign memory, whatever became of them */
+#define GH_LAB_CTL_TZ_AWAY	0x050	/* pages that are not the host's alone, with all rights */
 
 /* In a register that selects: all */
 #define GH_LAB_ANY		0xffffffff
@@ -101,5 +105,27 @@
 #define GH_LAB_CTL_CALL_CLEAR	0x178	/* write only: remove all rules */
 #define GH_LAB_CTL_CALL_HITS	0x17c	/* read only: calls replaced since CLEAR */
 #define GH_LAB_CTL_CALL_REFUSED	0x180	/* read only: 1 if the last COMMIT was refused */
+
+/*
+ * Results of calls that assign memory: write DIRECTION to COUNT, then anything to COMMIT,
+ * which adds one rule. The first rule that matches a call takes its place: nothing is
+ * assigned. Calls that TrustZone cannot read do not match.
+ */
+#define GH_LAB_CTL_TZ_DIRECTION	0x1a0	/* or GH_LAB_ANY */
+#define GH_LAB_TZ_AWAY		0	/* what has been the host's alone */
+#define GH_LAB_TZ_BACK		1	/* to the host alone */
+#define GH_LAB_CTL_TZ_CODE	0x1a4	/* of 32 bits, with sign, and not 0: -12 is "busy" */
+#define GH_LAB_CTL_TZ_SKIP	0x1a8	/* let so many matching calls pass first */
+#define GH_LAB_CTL_TZ_COUNT	0x1ac	/* act on so many, GH_LAB_ANY: on all; 0 is refused */
+#define GH_LAB_CTL_TZ_COMMIT	0x1b0	/* write only */
+#define GH_LAB_CTL_TZ_CLEAR	0x1b4	/* write only: remove all rules */
+#define GH_LAB_CTL_TZ_HITS	0x1b8	/* read only: calls replaced since CLEAR */
+#define GH_LAB_CTL_TZ_REFUSED	0x1bc	/* read only: 1 if the last COMMIT was refused */
+
+/* Codes of TrustZone's own, beside those that are errors of the call as such */
+#define GH_LAB_TZ_WRONG_SOURCE	0x11	/* who is said to have it is not who has it */
+#define GH_LAB_TZ_UNKNOWN_VMID	0x12
+#define GH_LAB_TZ_OVERLAP	0x13	/* two ranges of one call */
+#define GH_LAB_TZ_IN_PARCEL	0x14	/* the resource manager has lent or shared it */
 
 #endif /* _GUNYAH_LAB_CTL_H */

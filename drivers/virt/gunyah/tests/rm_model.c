@@ -97,12 +97,6 @@ struct rm_vm {
 	struct rm_image image;
 };
 
-struct rm_acl {
-	uint16_t vmid;
-	uint8_t rights;
-	bool accepted;
-};
-
 struct rm_parcel {
 	uint32_t handle;
 	uint32_t label;
@@ -644,7 +638,16 @@ static void rm_free_entries(struct rm_model *m, uint32_t node)
 	}
 }
 
-static uint32_t rm_check_entry(const struct rm_model *m, const struct rm_mem_entry *e)
+/* That the manager asks, and what it then says, is assumed. */
+static bool rm_assigned(const struct rm_model *m, const struct rm_parcel *p,
+			const struct rm_mem_entry *e)
+{
+	return !m->ops->mem_assigned ||
+	       m->ops->mem_assigned(m->env, e->addr, e->size, p->acl, p->acls);
+}
+
+static uint32_t rm_check_entry(const struct rm_model *m, const struct rm_parcel *p,
+			       const struct rm_mem_entry *e)
 {
 	if ((e->addr | e->size) & RM_PAGE_MASK)
 		return RM_ARGUMENT_INVALID;
@@ -652,7 +655,7 @@ static uint32_t rm_check_entry(const struct rm_model *m, const struct rm_mem_ent
 		return RM_MEM_INVALID;
 	if (!m->ops->mem_owned(m->env, e->addr, e->size) || rm_range_used(m, e->addr, e->size))
 		return RM_MEM_INVALID;
-	return RM_OK;
+	return rm_assigned(m, p, e) ? RM_OK : RM_MEM_INVALID;
 }
 
 /*
@@ -671,7 +674,7 @@ static uint32_t rm_add_entries(struct rm_model *m, struct rm_parcel *p, const ui
 	for (i = 0; i < n; i++, sgl += 16) {
 		struct rm_mem_entry e = { get64(sgl), get64(sgl + 8) };
 
-		error = rm_check_entry(m, &e);
+		error = rm_check_entry(m, p, &e);
 		if (error) {
 			rm_free_entries(m, first);
 			return error;
@@ -1512,6 +1515,11 @@ void rm_model_accept(struct rm_model *m, uint16_t vmid, uint32_t handle)
 		if (p->acl[i].vmid == vmid)
 			p->acl[i].accepted = true;
 	}
+}
+
+bool rm_model_uses(const struct rm_model *m, uint64_t addr, uint64_t size)
+{
+	return rm_range_used(m, addr, size);
 }
 
 uint32_t rm_model_vmids(const struct rm_model *m)

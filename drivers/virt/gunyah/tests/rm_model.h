@@ -91,6 +91,13 @@ struct rm_resource {
 	uint64_t size;
 };
 
+/* Who may access a parcel */
+struct rm_acl {
+	uint16_t vmid;
+	uint8_t rights;			/* R 4, W 2, X 1 */
+	bool accepted;			/* the model's */
+};
+
 /*
  * What the model needs from whoever runs it. A function that returns a uint32_t
  * returns an enum rm_error; one that returns void cannot fail, because the
@@ -101,6 +108,12 @@ struct rm_env_ops {
 	bool (*send)(void *env, const void *packet, uint32_t len);
 	/* Is the range memory of the host that it has not lent away? */
 	bool (*mem_owned)(void *env, uint64_t addr, uint64_t size);
+	/*
+	 * Where others keep a list of who has which memory: is the range with just those
+	 * who are to have it? May be NULL: there is nobody else.
+	 */
+	bool (*mem_assigned)(void *env, uint64_t addr, uint64_t size, const struct rm_acl *acl,
+			     uint32_t n);
 	/* Take the host's access away, and give it back. */
 	void (*mem_lend)(void *env, uint64_t addr, uint64_t size);
 	void (*mem_return)(void *env, uint64_t addr, uint64_t size);
@@ -173,6 +186,9 @@ bool rm_model_next_entry(const struct rm_model *m, const struct rm_parcel_info *
  * image parcel is accepted by the model before it calls vm_start.
  */
 void rm_model_accept(struct rm_model *m, uint16_t vmid, uint32_t handle);
+
+/* Is any of that in a parcel? */
+bool rm_model_uses(const struct rm_model *m, uint64_t addr, uint64_t size);
 
 /* Figures for tests */
 uint32_t rm_model_vmids(const struct rm_model *m);

@@ -97,7 +97,7 @@ static u64 psci_cpu_on(u64 mpidr, u64 entry, u64 context)
 
 	if (!host_has_cpu(mpidr))
 		return PSCI_INVALID_PARAMS;
-	if (!host_owns(entry, 4))
+	if (!host_reaches(entry, 4))
 		return PSCI_INVALID_ADDRESS;
 	spin_lock(&psci_lock);
 	/* Also tells what is off from what is on its way here. */
@@ -161,7 +161,8 @@ static void host_smc(u64 x[31])
 		x[0] = fn == SMCCC_VERSION || fn == SMCCC_ARCH_FEATURES ? 0 : NOT_SUPPORTED;
 		break;
 	default:
-		x[0] = NOT_SUPPORTED;
+		if (!tz_call(x))
+			x[0] = NOT_SUPPORTED;
 	}
 }
 

@@ -74,6 +74,9 @@ static void read_options(const char *args)
 	if (p && !config.plain_node)
 		panic("hyp.node= must be binding");
 
+	p = option(args, "hyp.qcom=");
+	config.qcom = p && is_word(p, "1");
+
 	p = option(args, "hyp.verbose=");
 	config.verbose = p && is_word(p, "1");
 }
@@ -228,6 +231,15 @@ static void add_control(void *fdt)
 	check(fdt_setprop(fdt, node, "reg", reg, sizeof(reg)), "reg");
 }
 
+/* What makes Linux bind qcom_scm */
+static void add_scm(void *fdt)
+{
+	int node = check(fdt_add_subnode(fdt, 0, "firmware"), "firmware");
+
+	node = check(fdt_add_subnode(fdt, node, "scm"), "scm");
+	set_strings(fdt, node, "compatible", "qcom,scm");
+}
+
 void hostfdt_finish(void *fdt)
 {
 	check(fdt_open_into(fdt, buffer, sizeof(buffer)), "open");
@@ -236,6 +248,8 @@ void hostfdt_finish(void *fdt)
 	hide_pci(buffer);
 	add_hypervisor(buffer);
 	add_control(buffer);
+	if (config.qcom)
+		add_scm(buffer);
 	check(fdt_pack(buffer), "pack");
 
 	/* QEMU puts it behind all that it loads, 2 MiB aligned. */

@@ -34,6 +34,7 @@ struct hyp_config {
 	u64 seed;			/* 0: of the time */
 	bool plain_node;		/* describe ourselves with what the binding has only */
 	bool verbose;			/* say on the console what happens to guests */
+	bool qcom;			/* be one of Qualcomm's platforms */
 	u32 cpus;			/* CPU n has affinity n; the last one is hidden */
 	u64 ram_end;			/* of the host's RAM, which starts at HOST_ENTRY; until
 					 * the heap is there, of all RAM
@@ -96,9 +97,12 @@ void host_s2_init(void);
 void host_s2_cpu_init(void);
 void host_s2_load(void);
 void host_s2_revoke_devices(void);
+bool host_ram(u64 addr, u64 size);
 bool host_owns(u64 addr, u64 size);
+bool host_reaches(u64 addr, u64 size);
 void host_lend(u64 addr, u64 size);
 void host_return(u64 addr, u64 size);
+void host_s2_assign(u64 addr, u64 size, bool to_host);
 void host_s2_sync(void);
 bool host_copy(void *buf, u64 va, u64 size, bool to_host);
 extern u32 lent_pages;
@@ -206,7 +210,22 @@ u64 rm_heap(void);
 void rm_init(void);
 __noreturn void hidden_main(u32 cpu);
 void rm_wait_ready(void);
+void hidden_call(void (*serve)(void *arg), void *arg);
 bool control_access(u32 offset, bool write, u32 *value);
+
+/* tz.c; a rule is as the registers of the control page */
+struct tz_rule {
+	u32 direction, code, skip, count;
+};
+
+extern u32 tz_assigns, tz_away_pages;
+u64 tz_heap(void);
+void tz_init(void);
+bool tz_call(u64 x[31]);
+bool tz_assigned(u64 addr, u64 size, const struct rm_acl *acl, u32 n);
+bool tz_rule_add(const struct tz_rule *rule);
+void tz_rules_clear(void);
+u32 tz_rule_hits(void);
 
 /* guest.c: operations of rm_model */
 uint32_t guest_vm_init(void *env, uint16_t vmid, const struct rm_image *image);

@@ -15,6 +15,7 @@
 #define SMCCC_HYPERCALL_MASK	0xffffc000U
 #define SMCCC_UID		0x8600ff01U
 #define SMCCC_REVISION		0x8600ff03U
+#define SMCCC_QCOM_UID		0x86003f01U	/* Qualcomm's extensions */
 
 /* API version 1, 64 bit, variant Qualcomm */
 #define API_INFO		0x5100000000008001UL
@@ -127,6 +128,13 @@ bool hypercall(u64 x[31], u32 imm, u16 vmid)
 		x[1] = 0xdb5f53a4;
 		x[2] = 0x36ce6592;
 		x[3] = 0x145f3d67;
+		return true;
+	}
+	if (fn == SMCCC_QCOM_UID && config.qcom) {
+		x[0] = 0xbd54bd19;
+		x[1] = 0x1b57370b;
+		x[2] = 0x9b606f94;
+		x[3] = 0xe69d5354;
 		return true;
 	}
 	if (fn == SMCCC_REVISION) {

@@ -41,7 +41,7 @@ u64 heap_left(void)
  */
 static void heap_init(void)
 {
-	u64 need = host_s2_heap() + rm_heap() + guest_s2_heap();
+	u64 need = host_s2_heap() + rm_heap() + tz_heap() + guest_s2_heap();
 
 	heap_next = ALIGN_UP((u64)_end, PAGE_SIZE);
 	heap_end = HOST_ENTRY;
@@ -147,6 +147,7 @@ void primary_main(void *fdt)
 	gic_init();
 	host_s2_init();
 	rm_init();
+	tz_init();
 	guest_s2_pool_init();
 	hostfdt_finish(fdt);
 	print("hyp: Gunyah test hypervisor, %s policy: %u CPUs, %lu MiB, queues %lx %lx\n",

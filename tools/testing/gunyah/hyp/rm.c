@@ -4,9 +4,9 @@
  * the model has nothing to do. Whatever both of them hold is touched by no other
  * CPU, so there are no locks in it.
  *
- * A host CPU that accesses the control page leaves the access in the mailbox,
- * under the control lock, kicks the hidden CPU and waits for it to be done: so
- * what a test reads is a state between two messages, and not older than the
+ * A host CPU that accesses the control page, or calls TrustZone (tz.c), leaves that in
+ * the mailbox, under the control lock, kicks the hidden CPU and waits for it to be
+ * done: so what a test reads is a state between two messages, and not older than the
  * last reply that it has seen.
  */
 #include "guest.h"
@@ -21,16 +21,16 @@ static bool ready;
 
 static struct spinlock control_lock;
 static struct {
-	u32 offset;
-	bool write;
-	u32 value;
-	bool ok;
+	void (*serve)(void *arg);
+	void *arg;
 	bool posted;			/* set by the host's CPU, cleared by the hidden one */
 } mailbox;
 static struct rm_fault staged;
 static bool commit_refused;
 static u32 staged_call[sizeof(struct script_rule) / sizeof(u32)];
 static bool call_refused;
+static u32 staged_tz[sizeof(struct tz_rule) / sizeof(u32)];
+static bool tz_refused;
 
 static bool env_send(void *env, const void *packet, uint32_t len)
 {
@@ -44,6 +44,13 @@ static bool env_owned(void *env, uint64_t addr, uint64_t size)
 {
 	(void)env;
 	return host_owns(addr, size);
+}
+
+static bool env_assigned(void *env, uint64_t addr, uint64_t size, const struct rm_acl *acl,
+			 uint32_t n)
+{
+	(void)env;
+	return tz_assigned(addr, size, acl, n);
 }
 
 static void env_lend(void *env, uint64_t addr, uint64_t size)
@@ -75,6 +82,7 @@ static void env_die(void *env, const char *cause)
 static const struct rm_env_ops ops = {
 	.send		= env_send,
 	.mem_owned	= env_owned,
+	.mem_assigned	= env_assigned,
 	.mem_lend	= env_lend,
 	.mem_return	= env_return,
 	.mem_zero	= env_zero,
@@ -107,12 +115,14 @@ void rm_init(void)
 	rm_model = rm_model_init(mem, model_entries(), &ops, NULL, config.policy);
 }
 
-/* The register of the rule that is being written, or NULL */
-static u32 *call_register(u32 offset)
+/* The register of a rule that is being written, or NULL */
+static u32 *rule_register(u32 offset)
 {
-	if (offset < GH_LAB_CTL_CALL_NUMBER || offset >= GH_LAB_CTL_CALL_COMMIT)
-		return NULL;
-	return &staged_call[(offset - GH_LAB_CTL_CALL_NUMBER) / sizeof(u32)];
+	if (offset >= GH_LAB_CTL_CALL_NUMBER && offset < GH_LAB_CTL_CALL_COMMIT)
+		return &staged_call[(offset - GH_LAB_CTL_CALL_NUMBER) / sizeof(u32)];
+	if (offset >= GH_LAB_CTL_TZ_DIRECTION && offset < GH_LAB_CTL_TZ_COMMIT)
+		return &staged_tz[(offset - GH_LAB_CTL_TZ_DIRECTION) / sizeof(u32)];
+	return NULL;
 }
 
 static bool call_commit(void)
@@ -123,9 +133,17 @@ static bool call_commit(void)
 	return script_add(&rule);
 }
 
+static bool tz_commit(void)
+{
+	struct tz_rule rule;
+
+	memcpy(&rule, staged_tz, sizeof(rule));
+	return tz_rule_add(&rule);
+}
+
 static bool control_read(u32 offset, u32 *value)
 {
-	const u32 *reg = call_register(offset);
+	const u32 *reg = rule_register(offset);
 
 	if (reg) {
 		*value = *reg;
@@ -176,6 +194,21 @@ static bool control_read(u32 offset, u32 *value)
 	case GH_LAB_CTL_MSGS_OUT:
 		*value = rm_model_sent(rm_model);
 		return true;
+	case GH_LAB_CTL_TZ:
+		*value = config.qcom;
+		return true;
+	case GH_LAB_CTL_TZ_ASSIGNS:
+		*value = tz_assigns;
+		return true;
+	case GH_LAB_CTL_TZ_AWAY:
+		*value = tz_away_pages;
+		return true;
+	case GH_LAB_CTL_TZ_HITS:
+		*value = tz_rule_hits();
+		return true;
+	case GH_LAB_CTL_TZ_REFUSED:
+		*value = tz_refused;
+		return true;
 	case GH_LAB_CTL_CALL_HITS:
 		*value = script_hits();
 		return true;
@@ -210,7 +243,7 @@ static bool control_read(u32 offset, u32 *value)
 
 static bool control_write(u32 offset, u32 value)
 {
-	u32 *reg = call_register(offset);
+	u32 *reg = rule_register(offset);
 
 	if (reg) {
 		*reg = value;
@@ -222,6 +255,12 @@ static bool control_write(u32 offset, u32 value)
 		return true;
 	case GH_LAB_CTL_CALL_CLEAR:
 		script_clear();
+		return true;
+	case GH_LAB_CTL_TZ_COMMIT:
+		tz_refused = !tz_commit();
+		return true;
+	case GH_LAB_CTL_TZ_CLEAR:
+		tz_rules_clear();
 		return true;
 	case GH_LAB_CTL_FAULT_MSG:
 		staged.msg_id = value;
@@ -249,32 +288,50 @@ static bool control_write(u32 offset, u32 value)
 	}
 }
 
-/* A host CPU; returns false if there is no such register to read or to write. */
-bool control_access(u32 offset, bool write, u32 *value)
+/* A host CPU has the hidden one call this, between two messages. */
+void hidden_call(void (*serve)(void *arg), void *arg)
 {
-	bool ok;
-
 	spin_lock(&control_lock);
-	mailbox.offset = offset;
-	mailbox.write = write;
-	mailbox.value = *value;
+	mailbox.serve = serve;
+	mailbox.arg = arg;
 	__atomic_store_n(&mailbox.posted, true, __ATOMIC_RELEASE);
 	gic_kick_hidden();
 	while (__atomic_load_n(&mailbox.posted, __ATOMIC_ACQUIRE))
 		cpu_relax();
-	*value = mailbox.value;
-	ok = mailbox.ok;
 	spin_unlock(&control_lock);
-	return ok;
 }
 
-static void control_serve(void)
+static void mailbox_serve(void)
 {
 	if (!__atomic_load_n(&mailbox.posted, __ATOMIC_ACQUIRE))
 		return;
-	mailbox.ok = mailbox.write ? control_write(mailbox.offset, mailbox.value) :
-				     control_read(mailbox.offset, &mailbox.value);
+	mailbox.serve(mailbox.arg);
 	__atomic_store_n(&mailbox.posted, false, __ATOMIC_RELEASE);
+}
+
+struct access {
+	u32 offset;
+	bool write;
+	u32 value;
+	bool ok;
+};
+
+static void control_serve(void *arg)
+{
+	struct access *a = arg;
+
+	a->ok = a->write ? control_write(a->offset, a->value) :
+			   control_read(a->offset, &a->value);
+}
+
+/* A host CPU; returns false if there is no such register to read or to write. */
+bool control_access(u32 offset, bool write, u32 *value)
+{
+	struct access a = { offset, write, *value, false };
+
+	hidden_call(control_serve, &a);
+	*value = a.value;
+	return a.ok;
 }
 
 /* Returns when there is more to do, by the counter, if nobody says so before. */
@@ -292,7 +349,7 @@ static u64 work(void)
 		next = poll < next ? poll : next;
 	}
 	host_s2_sync();
-	control_serve();
+	mailbox_serve();
 	return next;
 }
 

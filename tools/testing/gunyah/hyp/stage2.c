@@ -5,7 +5,8 @@
  * The host's tables are complete from the start: all of its RAM in 4 KiB pages,
  * so that lending and returning a page is one store to an entry that exists.
  * Its devices are 2 MiB blocks and pages around the control page.
- * page_state says for each page of host RAM whether the host has lent it.
+ * page_state says for each page of host RAM whether the host has lent it, and whether
+ * it is assigned to others (tz.c): either way the host does not reach it.
  * Both, and what TLB invalidation is owed, are changed by the hidden CPU only;
  * host CPUs read page_state under the ownership lock, and what they found holds
  * until they release it.
@@ -42,7 +43,9 @@
 /* Tables that are not full: up to 91 VMs, and up to 64 parcels of the host's */
 #define POOL_EXTRA	1024
 
-enum page_state { PAGE_OWNED, PAGE_LENT };
+/* page_state: 0, or one or both of these */
+#define PAGE_LENT	1
+#define PAGE_ASSIGNED	2
 
 static u64 *host_pgd;
 static u64 *host_pte;			/* of all RAM from HYP_RAM_BASE on, in one array */
@@ -152,24 +155,39 @@ void host_s2_revoke_devices(void)
 	s2_flush_all();
 }
 
-bool host_owns(u64 addr, u64 size)
+bool host_ram(u64 addr, u64 size)
 {
-	if (addr < HOST_ENTRY || addr >= config.ram_end || size > config.ram_end - addr)
+	return addr >= HOST_ENTRY && addr < config.ram_end && size <= config.ram_end - addr;
+}
+
+static bool host_has(u64 addr, u64 size, u8 unless)
+{
+	if (!host_ram(addr, size))
 		return false;
 	for (u64 end = addr + size; addr < end; addr = (addr & PAGE_MASK) + PAGE_SIZE) {
-		if (page_state[page_index(addr)] != PAGE_OWNED)
+		if (page_state[page_index(addr)] & unless)
 			return false;
 	}
 	return true;
 }
 
-void host_lend(u64 addr, u64 size)
+/* Has it not lent any of it? */
+bool host_owns(u64 addr, u64 size)
+{
+	return host_has(addr, size, PAGE_LENT);
+}
+
+bool host_reaches(u64 addr, u64 size)
+{
+	return host_has(addr, size, PAGE_LENT | PAGE_ASSIGNED);
+}
+
+static void take(u64 addr, u64 size, u8 reason)
 {
 	spin_lock(&own_lock);
 	for (u64 end = addr + size; addr < end; addr += PAGE_SIZE) {
-		page_state[page_index(addr)] = PAGE_LENT;
+		page_state[page_index(addr)] |= reason;
 		host_pte[page_index(addr)] = 0;
-		lent_pages++;
 		if (n_owed < OWED_MAX)
 			owed[n_owed] = addr;
 		if (n_owed <= OWED_MAX)
@@ -178,21 +196,43 @@ void host_lend(u64 addr, u64 size)
 	spin_unlock(&own_lock);
 }
 
-void host_return(u64 addr, u64 size)
+static void give_back(u64 addr, u64 size, u8 reason)
 {
 	spin_lock(&own_lock);
 	for (u64 end = addr + size; addr < end; addr += PAGE_SIZE) {
-		page_state[page_index(addr)] = PAGE_OWNED;
-		host_pte[page_index(addr)] = addr | S2_HOST_RAM;
-		lent_pages--;
+		u8 *state = &page_state[page_index(addr)];
+
+		*state &= ~reason;
+		if (!*state)
+			host_pte[page_index(addr)] = addr | S2_HOST_RAM;
 	}
 	spin_unlock(&own_lock);
 	/* Faulting translations are not cached: nothing to invalidate. */
 	dsb(ishst);
 }
 
+void host_lend(u64 addr, u64 size)
+{
+	take(addr, size, PAGE_LENT);
+	lent_pages += size / PAGE_SIZE;
+}
+
+void host_return(u64 addr, u64 size)
+{
+	give_back(addr, size, PAGE_LENT);
+	lent_pages -= size / PAGE_SIZE;
+}
+
+void host_s2_assign(u64 addr, u64 size, bool to_host)
+{
+	if (to_host)
+		give_back(addr, size, PAGE_ASSIGNED);
+	else
+		take(addr, size, PAGE_ASSIGNED);
+}
+
 /*
- * After this no host CPU reaches a page that was lent before. Comes before a
+ * After this no host CPU reaches a page that was taken from it before. Comes before a
  * message to the host, before the memory is zeroed and before a guest runs.
  */
 void host_s2_sync(void)
@@ -233,7 +273,7 @@ static bool translate(u64 va, bool write, u64 *pa)
 /*
  * Copies between a buffer and memory that the host named by an EL1 virtual
  * address. Nothing is copied unless all of it is mapped for that and is
- * memory that the host owns.
+ * memory that the host reaches.
  */
 bool host_copy(void *buf, u64 va, u64 size, bool to_host)
 {
@@ -246,9 +286,9 @@ bool host_copy(void *buf, u64 va, u64 size, bool to_host)
 		first = size;
 
 	spin_lock(&own_lock);
-	ok = translate(va, to_host, &pa[0]) && host_owns(pa[0], first);
+	ok = translate(va, to_host, &pa[0]) && host_reaches(pa[0], first);
 	if (ok && size > first)
-		ok = translate(va + first, to_host, &pa[1]) && host_owns(pa[1], size - first);
+		ok = translate(va + first, to_host, &pa[1]) && host_reaches(pa[1], size - first);
 	if (ok && to_host) {
 		memcpy((void *)pa[0], buf, first);
 		if (size > first)

@@ -907,6 +907,7 @@ bool fault_add(uint32_t msg, uint32_t action, uint32_t arg, uint32_t skip, uint3
 void fault_clear(void)
 {
 	ctl_write(GH_LAB_CTL_FAULT_CLEAR, 1);
+	ctl_write(GH_LAB_CTL_TZ_CLEAR, 1);
 }
 
 bool call_rule_add(const struct call_rule *rule)
@@ -978,6 +979,7 @@ void resources_read(struct resources *r)
 	r->rm_parcels = ctl_read(GH_LAB_CTL_PARCELS);
 	r->lent_pages = ctl_read(GH_LAB_CTL_LENT_PAGES);
 	r->guests = ctl_read(GH_LAB_CTL_GUESTS);
+	r->away = ctl_read(GH_LAB_CTL_TZ_AWAY);
 
 	read_text(DEBUGFS "parcels", text, sizeof(text));
 	r->parcels = atol(text);
@@ -988,8 +990,9 @@ void resources_read(struct resources *r)
 
 /* The fields of struct resources in their order, all of them long */
 static const char *const resource_names[] = {
-	"vmids", "parcels of the resource manager", "lent pages", "guests", "parcels",
-	"quarantined regions", "quarantined pages", "pinned pages", "module references",
+	"vmids", "parcels of the resource manager", "lent pages", "guests",
+	"pages assigned to others", "parcels", "quarantined regions", "quarantined pages",
+	"pinned pages", "module references",
 };
 
 _Static_assert(sizeof(struct resources) == ARRAY_SIZE(resource_names) * sizeof(long),

@@ -220,6 +220,7 @@ void ctl_write(unsigned int reg, uint32_t value);
 bool ctl_is_production(void);
 /* False if the hypervisor refused the rule */
 bool fault_add(uint32_t msg, uint32_t action, uint32_t arg, uint32_t skip, uint32_t count);
+/* Removes the rules for TrustZone as well */
 void fault_clear(void);
 #define FAULT_ALWAYS	0xffffffff
 
@@ -281,6 +282,7 @@ struct resources {
 	long rm_parcels;		/* likewise */
 	long lent_pages;		/* likewise */
 	long guests;			/* likewise */
+	long away;			/* pages that TrustZone has assigned to others */
 	long parcels;			/* by the driver's own count */
 	long listed;			/* regions in quarantine */
 	long quarantined;		/* pages of these */

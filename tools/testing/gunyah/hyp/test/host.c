@@ -49,6 +49,16 @@
 #define NOTE_STATUS	0x56100008
 #define NOTE_RELEASED	0x51100012
 
+#define QCOM_UID	0x86003f01
+#define SCM_AVAILABLE	0x42000601
+#define SCM_ASSIGN	0x42000c16
+#define SCM_ASSIGN_ARGS	0x1117
+#define SCM_EINVAL_ARG	-2
+#define SCM_EINVAL_ADDR	-3
+#define SCM_EOPNOTSUPP	-4
+#define SCM_ENOMEM	-5
+#define RM_MANAGED	0x3a		/* all guests but those below 64, to TrustZone */
+
 #define GICD_ISPENDR	0x200
 #define GICD_ICPENDR	0x280
 #define GICR_WAKER	0x0014
@@ -80,6 +90,7 @@ static bool debug_policy, second_cpu;
 static u64 ram_end;
 /* Of guests that are prepared: run by the host, with doorbells, with so many vCPUs */
 static bool proxy, bells;
+static bool trustzone;			/* memory has to be assigned before it is given away */
 static u32 vcpus = 2;
 static u32 cpus;
 static u32 tests;
@@ -354,6 +365,52 @@ static u32 reclaim(u32 handle, u8 flags)
 	return call(MSG_RECLAIM, &m, NULL);
 }
 
+/* TrustZone's part of giving memory away: parameters as qcom_scm lays them out */
+struct destination {
+	u32 vmid, rights;
+	u64 context;
+	u32 context_size, unused;
+};
+
+static struct {
+	struct range range[300];
+	struct destination dst[70];
+	u32 src[70];
+	u64 more[4];
+} scm;
+
+/* The lists are in scm. Returns an error of the call, or TrustZone's code. */
+static int scm_assign(u32 ranges, u32 srcs, u32 dsts)
+{
+	u64 x[6] = { SCM_ASSIGN, SCM_ASSIGN_ARGS, (u64)scm.range, ranges * sizeof(scm.range[0]),
+		     (u64)scm.src, (u64)scm.more };
+
+	scm.more[0] = srcs * sizeof(scm.src[0]);
+	scm.more[1] = (u64)scm.dst;
+	scm.more[2] = dsts * sizeof(scm.dst[0]);
+	smccc_smc(x);
+	return x[0] ? (int)x[0] : (int)x[1];
+}
+
+/* One range, from one VMID to one or, with @host_rights, to the host as well */
+static int assign_to(u64 addr, u64 size, u32 src, u32 vmid, u32 rights, u32 host_rights)
+{
+	scm.range[0] = (struct range){ addr, size };
+	scm.src[0] = src;
+	scm.dst[0] = (struct destination){ vmid, rights, 0, 0, 0 };
+	scm.dst[1] = (struct destination){ RM_HOST_VMID, host_rights, 0, 0, 0 };
+	return scm_assign(1, 1, host_rights ? 2 : 1);
+}
+
+static int assign_back(u64 addr, u64 size, u32 src, bool shared)
+{
+	scm.range[0] = (struct range){ addr, size };
+	scm.src[0] = src;
+	scm.src[1] = RM_HOST_VMID;
+	scm.dst[0] = (struct destination){ RM_HOST_VMID, 7, 0, 0, 0 };
+	return scm_assign(1, shared ? 2 : 1, 1);
+}
+
 /* Identification */
 
 static void test_identify(void)
@@ -374,6 +431,9 @@ static void test_identify(void)
 	x[0] = 0x8600ff03;
 	smccc_hvc(x);
 	is(x[0], 0x5100000000008001, "revision");
+	x[0] = QCOM_UID;
+	smccc_hvc(x);
+	is(x[0], -1UL, "no extensions of Qualcomm's");
 	x[0] = 0x8600ff00;
 	smccc_hvc(x);
 	is(x[0], -1UL, "call count is not there");
@@ -407,6 +467,7 @@ static void test_psci(void)
 	is(smc1(0xc4000004, 8, 0, 0), -2UL, "AFFINITY_INFO of a CPU that is not there");
 	is(smc1(0xc4000004, 0, 0, 0), 0, "AFFINITY_INFO of itself");
 	is(smc1(0x8600ff01, 0, 0, 0), -1UL, "no hypervisor UID by SMC");
+	is(smc1(SCM_ASSIGN, SCM_ASSIGN_ARGS, 0, 0), -1UL, "no TrustZone");
 }
 
 /* Queues */
@@ -756,6 +817,10 @@ static bool prepare(struct guest *g, u64 at, u64 command, u64 argument, u8 shm_r
 	*(u64 *)(code + GUEST_ARGUMENT) = argument;
 	make_dtb((void *)image[1].addr);
 
+	if (trustzone && (assign_to(image[0].addr, IMAGE_PIECE, RM_HOST_VMID, RM_MANAGED, 7, 0) ||
+			  assign_to(image[1].addr, IMAGE_PIECE, RM_HOST_VMID, RM_MANAGED, 7, 0) ||
+			  assign_to(shm.addr, PAGE_SIZE, RM_HOST_VMID, RM_MANAGED, shm_rights, 6)))
+		return false;
 	if (call_vmid(MSG_ALLOCATE, 0, &g->vmid) ||
 	    give(g->vmid, 7, share_image ? 7 : 0, 0, image, 2, &g->image) ||
 	    give(g->vmid, shm_rights, 6, 0x10, &shm, 1, &g->shm))
@@ -984,6 +1049,7 @@ static void test_control(void)
 
 	is(c[GH_LAB_CTL_ID / 4], GH_LAB_CTL_MAGIC, "control page");
 	is(c[GH_LAB_CTL_POLICY / 4], debug_policy, "policy");
+	is(c[GH_LAB_CTL_TZ / 4], 0, "no TrustZone");
 	is(c[GH_LAB_CTL_VMIDS / 4], 0, "no VMID is allocated");
 	is(c[GH_LAB_CTL_PARCELS / 4], 0, "there is no parcel");
 	before = c[GH_LAB_CTL_HOST_FAULTS / 4];
@@ -2326,6 +2392,303 @@ static void test_large(void)
 	is(wrong, 0, "  all of it is as it was");
 }
 
+/* TrustZone */
+
+static u32 away(void)
+{
+	return control[GH_LAB_CTL_TZ_AWAY / 4];
+}
+
+static bool available(u64 fn, u64 which)
+{
+	u64 x[6] = { fn, 1, which };
+
+	smccc_smc(x);
+	return !x[0] && x[1] == 1;
+}
+
+static void test_tz_calls(void)
+{
+	u64 x[6] = { QCOM_UID };
+
+	smccc_hvc(x);
+	ok(x[0] == 0xbd54bd19 && x[1] == 0x1b57370b && x[2] == 0x9b606f94 && x[3] == 0xe69d5354,
+	   "Qualcomm's extensions");
+	is(control[GH_LAB_CTL_TZ / 4], 1, "TrustZone");
+	ok(available(SCM_AVAILABLE | BIT(31), 0x02000601),
+	   "says what there is: that, by a fast call");
+	ok(available(SCM_AVAILABLE, 0x02000c16), "and how to assign memory");
+	ok(!available(SCM_AVAILABLE, 0x02000c15), "but nothing else");
+	is(smc1(0x42002404, 0, 0, 0), (u64)SCM_EOPNOTSUPP, "which cannot be called");
+	is(smc1(SCM_ASSIGN & ~BIT(30), SCM_ASSIGN_ARGS, 0, 0), (u64)SCM_EOPNOTSUPP,
+	   "nor in 32 bits");
+	is(smc1(0x80000000, 0, 0, 0), 0x10002, "what is not TrustZone's is as it was");
+}
+
+static void test_tz_lend(u32 vmid)
+{
+	struct range r = { BIG, 0x10000 };
+	u32 before = control[GH_LAB_CTL_TZ_ASSIGNS / 4], handle, refused;
+
+	*(u32 *)BIG = 0x11223344;
+	is(give(vmid, 7, 0, 0, &r, 1, &refused), 0xa, "what is the host's alone is not lent");
+	is(give(vmid, 6, 6, 0, &r, 1, &refused), 0xa, "nor shared");
+	is(assign_to(BIG, 0x10000, RM_HOST_VMID, RM_MANAGED, 7, 0), 0, "assign 64 KiB");
+	ok(aborts_on(BIG, false) && aborts_on(BIG + 0xfffc, true), "  the host cannot touch it");
+	is(away(), 16, "  16 pages are not the host's");
+	ok(!aborts_on(BIG - 4, true) && !aborts_on(BIG + 0x10000, true), "  but its neighbours");
+	is(control[GH_LAB_CTL_LENT_PAGES / 4], 0, "  and nothing is lent");
+	is(assign_to(BIG, PAGE_SIZE, RM_HOST_VMID, RM_MANAGED, 7, 0), GH_LAB_TZ_WRONG_SOURCE,
+	   "  it is not assigned twice");
+	is(give(vmid, 6, 0, 0, &r, 1, &refused), 0xa, "  not lent with other rights");
+	is(give(vmid, 7, 7, 0, &r, 1, &refused), 0xa, "  not shared");
+	is(give(5, 7, 0, 0, &r, 1, &refused), 0xa, "  not lent to others");
+	r.size += PAGE_SIZE;
+	is(give(vmid, 7, 0, 0, &r, 1, &refused), 0xa, "  nor with a page more");
+	r.size -= PAGE_SIZE;
+	is(give(vmid, 7, 0, 0, &r, 1, &handle), 0, "  but lent");
+	is(assign_back(BIG, 0x10000, RM_MANAGED, false), GH_LAB_TZ_IN_PARCEL,
+	   "  and then not assigned back");
+	is(assign_back(BIG + 0xf000, PAGE_SIZE, RM_MANAGED, false), GH_LAB_TZ_IN_PARCEL,
+	   "  not even its end");
+	is(reclaim(handle, 0), 0, "  reclaimed");
+	ok(aborts_on(BIG, false), "  it still is not the host's");
+	is(assign_back(BIG, 0x10000, RM_HOST_VMID, false), GH_LAB_TZ_WRONG_SOURCE,
+	   "  whose it is has to be told right");
+	is(assign_back(BIG, 0x10000, RM_MANAGED, true), GH_LAB_TZ_WRONG_SOURCE, "  exactly");
+	is(assign_back(BIG, 0x11000, RM_MANAGED, false), GH_LAB_TZ_WRONG_SOURCE,
+	   "  of all of the pages");
+	is(assign_back(BIG, 0x10000, RM_MANAGED, false), 0, "  assigned back");
+	is(away(), 0, "  it is all the host's");
+	ok(!aborts_on(BIG + 0xfffc, true) && *(u32 *)BIG == 0x11223344, "  with its contents");
+	is(control[GH_LAB_CTL_TZ_ASSIGNS / 4], before + 8, "  calls are counted");
+}
+
+static void test_tz_share(u32 vmid)
+{
+	struct range r = { BIG, PAGE_SIZE };
+	struct message m = { 0 };
+	u32 handle, other;
+
+	is(assign_to(BIG, PAGE_SIZE, RM_HOST_VMID, RM_MANAGED, 4, 6), 0, "assign to share");
+	ok(away() == 1 && !aborts_on(BIG, true), "  the host can still touch it");
+	is(give(vmid, 7, 0, 0, &r, 1, &handle), 0xa, "  it is not lent");
+	is(give(vmid, 4, 6, 0, &r, 1, &handle), 0, "  but shared");
+	is(assign_back(BIG, PAGE_SIZE, RM_MANAGED, true), GH_LAB_TZ_IN_PARCEL,
+	   "  and then not assigned back");
+	ok(!reclaim(handle, 0) && !assign_back(BIG, PAGE_SIZE, RM_MANAGED, true) && !away(),
+	   "  reclaimed and assigned back");
+
+	is(assign_to(BIG, PAGE_SIZE, RM_HOST_VMID, 5, 7, 0), 0, "assign to a VM of few");
+	ok(!give(5, 7, 0, 0, &r, 1, &handle) && !reclaim(handle, 0) &&
+	   !assign_back(BIG, PAGE_SIZE, 5, false), "  which it then is lent to");
+
+	/* Two guests that are one to TrustZone, with the rights of both */
+	is(call_vmid(MSG_ALLOCATE, 0, &other), 0, "another VM");
+	is(assign_to(BIG, PAGE_SIZE, RM_HOST_VMID, RM_MANAGED, 7, 0), 0, "assign to both");
+	put64(&m, 0);
+	put32(&m, 2);
+	put16(&m, vmid);
+	put16(&m, 5);
+	put16(&m, other);
+	put16(&m, 6);
+	put32(&m, 1);
+	put64(&m, BIG);
+	put64(&m, PAGE_SIZE);
+	put32(&m, 0);
+	is(call(MSG_LEND, &m, &handle), 0, "  and lend");
+	ok(!reclaim(handle, 0) && !assign_back(BIG, PAGE_SIZE, RM_MANAGED, false) &&
+	   !call_vmid(MSG_DEALLOCATE, other, NULL) && !away(), "  reclaimed and assigned back");
+}
+
+/* Prepares a call that would be good; each of those below has one mistake. */
+static void good_call(void)
+{
+	scm.range[0] = (struct range){ BIG, PAGE_SIZE };
+	scm.range[1] = (struct range){ BIG + 0x2000, PAGE_SIZE };
+	scm.src[0] = RM_HOST_VMID;
+	scm.src[1] = RM_MANAGED;
+	scm.dst[0] = (struct destination){ RM_MANAGED, 7, 0, 0, 0 };
+	scm.dst[1] = (struct destination){ 4, 7, 0, 0, 0 };
+}
+
+#define bad_call(change, n_ranges, n_src, n_dst, code, what) do {	\
+		good_call();						\
+		change;							\
+		is(scm_assign(n_ranges, n_src, n_dst), code, what);	\
+	} while (0)
+
+static void test_tz_refusals(void)
+{
+	u64 x[6] = { SCM_ASSIGN, SCM_ASSIGN_ARGS + 1, (u64)scm.range, 16, (u64)scm.src,
+		     (u64)scm.more };
+
+	bad_call(, 0, 1, 1, SCM_EINVAL_ARG, "no range");
+	bad_call(, 1, 0, 1, SCM_EINVAL_ARG, "no source");
+	bad_call(, 1, 1, 0, SCM_EINVAL_ARG, "no destination");
+	bad_call(, 300, 1, 1, SCM_EINVAL_ARG, "too many ranges");
+	bad_call(, 1, 65, 1, SCM_EINVAL_ARG, "too many sources");
+	bad_call(, 1, 1, 65, SCM_EINVAL_ARG, "too many destinations");
+	bad_call(scm.range[0].size = 0, 1, 1, 1, SCM_EINVAL_ARG, "empty range");
+	bad_call(scm.range[0].size = 0x800, 1, 1, 1, SCM_EINVAL_ARG, "half a page");
+	bad_call(scm.range[0].addr += 0x800, 1, 1, 1, SCM_EINVAL_ARG, "half of two pages");
+	bad_call(scm.range[0].addr = GH_LAB_CTL_BASE, 1, 1, 1, SCM_EINVAL_ADDR, "a device");
+	bad_call(scm.range[0].addr = 0x40080000, 1, 1, 1, SCM_EINVAL_ADDR, "the hypervisor");
+	bad_call(scm.range[0].addr = ram_end, 1, 1, 1, SCM_EINVAL_ADDR, "no RAM");
+	bad_call(scm.range[0].size = -PAGE_SIZE, 1, 1, 1, SCM_EINVAL_ADDR, "more than RAM");
+	bad_call(scm.range[1].addr = BIG, 2, 1, 1, GH_LAB_TZ_OVERLAP, "the same range twice");
+	bad_call(scm.range[1] = ((struct range){ BIG - PAGE_SIZE, 2 * PAGE_SIZE }), 2, 1, 1,
+		 GH_LAB_TZ_OVERLAP, "ranges that overlap");
+	bad_call(scm.src[0] = 2, 1, 1, 1, GH_LAB_TZ_UNKNOWN_VMID, "source that is not there");
+	bad_call(scm.src[0] = 0x80, 1, 1, 1, GH_LAB_TZ_UNKNOWN_VMID, "source above all");
+	bad_call(scm.src[1] = 3, 1, 2, 1, SCM_EINVAL_ARG, "the same source twice");
+	bad_call(, 1, 2, 1, GH_LAB_TZ_WRONG_SOURCE, "one source too many");
+	bad_call(scm.src[0] = 5, 1, 1, 1, GH_LAB_TZ_WRONG_SOURCE, "the wrong source");
+	bad_call(scm.dst[0].vmid = 0x3b, 1, 1, 1, GH_LAB_TZ_UNKNOWN_VMID,
+		 "destination that is not there");
+	bad_call(scm.dst[0].vmid = 0x40, 1, 1, 1, GH_LAB_TZ_UNKNOWN_VMID, "destination above all");
+	bad_call(scm.dst[1].vmid = RM_MANAGED, 1, 1, 2, SCM_EINVAL_ARG,
+		 "the same destination twice");
+	bad_call(scm.dst[0].rights = 0, 1, 1, 1, SCM_EINVAL_ARG, "no rights");
+	bad_call(scm.dst[0].rights = 8, 1, 1, 1, SCM_EINVAL_ARG, "rights that there are not");
+	bad_call(scm.dst[0].context_size = 1, 1, 1, 1, SCM_EINVAL_ARG, "context");
+	good_call();
+	smccc_smc(x);
+	is(x[0], (u64)SCM_EINVAL_ARG, "other types of arguments");
+	x[0] = SCM_ASSIGN;
+	x[1] = SCM_ASSIGN_ARGS;
+	x[5] = 0x40080000;
+	smccc_smc(x);
+	is(x[0], (u64)SCM_EINVAL_ADDR, "arguments in the hypervisor's memory");
+	is(away(), 0, "nothing came of all this");
+
+	is(assign_to(BIG + 0x2000, PAGE_SIZE, RM_HOST_VMID, RM_MANAGED, 7, 0), 0, "one page");
+	bad_call(, 2, 1, 1, GH_LAB_TZ_WRONG_SOURCE, "  with another one before it");
+	ok(away() == 1 && !aborts_on(BIG, true), "  of which nothing comes");
+	x[0] = SCM_ASSIGN;
+	x[1] = SCM_ASSIGN_ARGS;
+	x[5] = BIG + 0x2000;
+	smccc_smc(x);
+	is(x[0], (u64)SCM_EINVAL_ADDR, "  is no place for arguments");
+	is(assign_back(BIG + 0x2000, PAGE_SIZE, RM_MANAGED, false), 0, "  and back");
+	bad_call(, 2, 1, 2, 0, "two ranges to two");
+	scm.src[0] = 4;
+	scm.dst[0] = (struct destination){ RM_HOST_VMID, 7, 0, 0, 0 };
+	is(scm_assign(2, 2, 1), 0, "  and back");
+	is(away(), 0, "  all");
+}
+
+/* As many ways in which a page is assigned as can be told apart */
+static void test_tz_sets(void)
+{
+	int ret = 0;
+	u32 i, k;
+
+	for (i = 0; i < 300 && !ret; i++) {
+		good_call();
+		scm.range[0].addr = BIG + i * PAGE_SIZE;
+		scm.dst[0].rights = 1 + i / 28 % 7;
+		scm.dst[0].vmid = 4 + i % 28;
+		scm.dst[1].vmid = RM_MANAGED;
+		ret = scm_assign(1, 1, i < 196 ? 1 : 2);
+	}
+	ok(ret == SCM_ENOMEM && i == 256, "255 ways to assign a page, and no more");
+	for (ret = 0, k = 0; k < i - 1 && !ret; k++) {
+		good_call();
+		scm.range[0].addr = BIG + k * PAGE_SIZE;
+		scm.src[0] = 4 + k % 28;
+		scm.dst[0].vmid = RM_HOST_VMID;
+		ret = scm_assign(1, k < 196 ? 1 : 2, 1);
+	}
+	ok(!ret && !away(), "all back");
+	ok(!assign_to(BIG, PAGE_SIZE, RM_HOST_VMID, 4, 1, 0) &&
+	   !assign_back(BIG, PAGE_SIZE, 4, false), "and one again");
+}
+
+static bool add_tz_rule(u32 direction, u32 code, u32 skip, u32 n)
+{
+	volatile u32 *c = (volatile u32 *)GH_LAB_CTL_BASE;
+
+	c[GH_LAB_CTL_TZ_DIRECTION / 4] = direction;
+	c[GH_LAB_CTL_TZ_CODE / 4] = code;
+	c[GH_LAB_CTL_TZ_SKIP / 4] = skip;
+	c[GH_LAB_CTL_TZ_COUNT / 4] = n;
+	c[GH_LAB_CTL_TZ_COMMIT / 4] = 1;
+	return !c[GH_LAB_CTL_TZ_REFUSED / 4];
+}
+
+static int there(void)
+{
+	return assign_to(BIG, PAGE_SIZE, RM_HOST_VMID, RM_MANAGED, 7, 0);
+}
+
+static int and_back(void)
+{
+	return assign_back(BIG, PAGE_SIZE, RM_MANAGED, false);
+}
+
+static void test_tz_rules(void)
+{
+	volatile u32 *c = (volatile u32 *)GH_LAB_CTL_BASE;
+	u32 i;
+
+	ok(!add_tz_rule(2, 1, 0, 1) && !add_tz_rule(GH_LAB_ANY, 0, 0, 1) &&
+	   !add_tz_rule(GH_LAB_ANY, 1, 0, 0), "rules that are none");
+	ok(add_tz_rule(GH_LAB_TZ_AWAY, 0x77, 1, 1) && add_tz_rule(GH_LAB_TZ_BACK, -12, 1, 2),
+	   "rules for both directions");
+	ok(!there() && !and_back(), "  let one pass");
+	is(there(), 0x77, "  then refuse, there");
+	is(away(), 0, "  of which nothing comes");
+	is(there(), 0, "  once");
+	ok(and_back() == -12 && and_back() == -12, "  and back, twice");
+	ok(aborts_on(BIG, false) && away() == 1, "  of which nothing comes");
+	ok(!and_back() && !away(), "  and no more");
+	is(c[GH_LAB_CTL_TZ_HITS / 4], 3, "  three times in all");
+	ok(add_tz_rule(GH_LAB_ANY, 5, 0, GH_LAB_ANY) && there() == 5 && and_back() == 5,
+	   "one for all");
+	bad_call(, 0, 1, 1, SCM_EINVAL_ARG, "  but not what cannot be read");
+	c[GH_LAB_CTL_TZ_CLEAR / 4] = 1;
+	ok(!c[GH_LAB_CTL_TZ_HITS / 4] && !there() && !and_back(), "cleared");
+	for (i = 0; i < 20 && add_tz_rule(GH_LAB_ANY, 5, 0, 1); i++)
+		;
+	is(i, 8, "eight rules are all");
+	c[GH_LAB_CTL_TZ_CLEAR / 4] = 1;
+}
+
+static void test_tz_guest(void)
+{
+	struct guest g;
+
+	trustzone = true;
+	ok(prepare(&g, 0, DO_REPORT_AND_OFF, 0, 6, false), "guest whose memory is assigned to it");
+	is(away(), 2 * IMAGE_PIECE / PAGE_SIZE + 1, "  all of it");
+	n_notes = 0;
+	is(call_vmid(MSG_START, g.vmid, NULL), 0, "  starts");
+	ok(wait_notes(3) && is_status(&notes[1], g.vmid, RM_VM_EXITED), "  and ends");
+	is(shm_of(&g)[SHM_X0], GUEST_BASE + IMAGE_PIECE, "  has told where it was");
+	ok(cleanup(&g, true), "  resets, and the manager gives everything back");
+	ok(!assign_back(IMAGE_1, IMAGE_PIECE, RM_MANAGED, false) &&
+	   !assign_back(IMAGE_2, IMAGE_PIECE, RM_MANAGED, false) &&
+	   !assign_back(SHM, PAGE_SIZE, RM_MANAGED, true), "  TrustZone, too");
+	trustzone = false;
+}
+
+static void test_trustzone(void)
+{
+	u32 vmid;
+
+	test_tz_calls();
+	is(call_vmid(MSG_ALLOCATE, 0, &vmid), 0, "VM_ALLOCATE");
+	test_tz_lend(vmid);
+	test_tz_share(vmid);
+	is(call_vmid(MSG_DEALLOCATE, vmid, NULL), 0, "VM_DEALLOCATE");
+	test_tz_refusals();
+	test_tz_sets();
+	test_tz_rules();
+	test_tz_guest();
+	is(away(), 0, "all of the memory is the host's");
+}
+
 /* What kills the resource manager */
 static void die(const char *how)
 {
@@ -2410,6 +2773,10 @@ void host_main(const void *fdt)
 	if (args && !strncmp(args, "test.die=", 9)) {
 		die(args + 9);
 		smc1(0x84000008, 0, 0, 0);
+	}
+	if (fdt_path_offset(fdt, "/firmware/scm") > 0) {
+		test_trustzone();
+		end();
 	}
 	if (ram_end > LARGE) {
 		test_large();

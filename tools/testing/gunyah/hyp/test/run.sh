@@ -60,6 +60,7 @@ tap cortex-a57 3 hyp.policy=debug
 tap max 3 "hyp.policy=production hyp.seed=1"
 tap max 5 hyp.policy=debug
 tap cortex-a57 2 hyp.policy=production "${MIB:-4096}"
+tap max 2 "hyp.policy=production hyp.qcom=1"
 dies dealloc VM_DEALLOCATE
 dies reset VM_RESET
 dies stop VM_STOP
