@@ -59,6 +59,7 @@ initramfs := $(build)/initramfs$(other)$(san).gz
 guest	:= $(build)/guest$(other)
 guest-image := $(patsubst %$(san),%,$(out))/arch/arm64/boot/Image
 initramfs-linux := $(build)/initramfs$(other)$(san)-linux.gz
+initramfs-kexec := $(build)/initramfs$(other)$(san)-kexec.gz
 fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(SAN:%=$(lab)/%.config)
 
 .NOTPARALLEL:
@@ -66,7 +67,7 @@ fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(SAN:%=$(
 .PHONY: help demo demo-linux bench bench-all bench-exits bench-profile bench-profile-run bench-program check \
 	check-all lint \
 	docs kunit builds coverage mutate \
-	apply unapply deps kernel modules hyp vmm selftests image image-linux boot clean series \
+	apply unapply deps kernel modules hyp vmm selftests image image-linux image-kexec boot clean series \
 	series-check
 .DEFAULT_GOAL := help
 
@@ -115,6 +116,7 @@ fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(SAN:%=$(
 #: SAN=kasan    use a kernel that finds more and is slower, for all that boots: with KASAN,
 #:              or with SAN=kcsan KCSAN. "make check SAN=kasan" is only what of the tests
 #:              needs such a kernel. SAN=16k, SAN=64k: a host with pages of this size.
+#:              SAN=safety: one that sleeps, dumps core, merges pages and starts another.
 #: NAMES=REGEX, SAMPLE=N, SEED=N   for make mutate: only the faults whose "FILE: NAME"
 #:              in tools/testing/gunyah/mutations.txt matches, only N drawn at random
 #: V=1          show what the steps print; it is in build/log/ in any case
@@ -234,6 +236,15 @@ image-linux: image $(build)/busybox
 	@$(step) initramfs-linux $(lab)/initramfs.py $(guest)/root.gz $(guest)/root
 	@cat $(initramfs) $(guest)/root.gz >$(initramfs-linux)
 
+# What is booted twice: the kernel that is started by another one
+image-kexec: image
+	@rm -rf $(root)-kexec
+	@mkdir -p $(root)-kexec/kexec
+	@cp $(image) $(initramfs) $(root)-kexec/kexec
+	@mv $(root)-kexec/kexec/$(notdir $(initramfs)) $(root)-kexec/kexec/initramfs.gz
+	@$(step) initramfs-kexec $(lab)/initramfs.py $(root)-kexec.gz $(root)-kexec
+	@cat $(initramfs) $(root)-kexec.gz >$(initramfs-kexec)
+
 # Of the CPUs that QEMU has the usual one knows no pages of 16 KiB
 boot	= $(lab)/run.py --image $(image) --initramfs $(initramfs$(with)) \
 	$(if $(HYP),--hyp $(abspath $(HYP)) --gunyah,--hyp $(build)/hyp/hyp.bin) \
@@ -244,6 +255,7 @@ demo: image
 		--wanted 'guest exited: PSCI system off' --wanted 'guest exited: PSCI system off'
 
 demo-linux suite-linux: with := -linux
+suite-safety: with := -kexec
 
 demo-linux: image-linux
 ifdef INTERACTIVE
@@ -313,6 +325,7 @@ suites	:= lab lint docs model vmm fuzz kunit hyp image builds:image bare:image p
 	linux:image-linux
 san-suites := image $(if $(filter 16k 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
 	$(if $(filter kasan,$(SAN)),smp:image)
+san-suites := $(if $(filter safety,$(SAN)),image-kexec safety:image-kexec,$(san-suites))
 san-kernels := kasan kcsan
 # The kernel that is booted has the unit tests: to build one more takes long
 suites-6.1 := overlay image builds:image kunit-booted:image production:image debug:image lost:image \
@@ -324,7 +337,7 @@ check: deps
 check-all: deps
 	@sh $(lab)/deps.sh 6.1
 	@$(lab)/check.py $(suites) series-short $(foreach s,$(san-kernels),$s/image $s/sanitizer:$s/image) \
-		kasan/smp:kasan/image $(foreach s,$(suites-6.1),6.1/$(subst :,:6.1/,$s))
+		kasan/smp:kasan/image safety/image-kexec safety/safety:safety/image-kexec $(foreach s,$(suites-6.1),6.1/$(subst :,:6.1/,$s))
 
 .PHONY: $(foreach s,$(suites) $(san-suites) $(suites-6.1),suite-$(firstword $(subst :, ,$s)))
 
@@ -349,7 +362,7 @@ suite-lint: apply
 suite-overlay: apply
 	@$(lab)/test_overlay.py $(tree)
 
-suite-image suite-image-linux: suite-%:
+suite-image suite-image-linux suite-image-kexec: suite-%:
 	@$(MAKE) -s $* >&2 && echo 'ok 1 - built' && echo 1..1
 
 suite-builds: apply
@@ -431,6 +444,14 @@ suite-lost:
 
 suite-qcom:
 	@$(boot) qcom --policy debug --append hyp.qcom=1 --log $(log)/boot-qcom.log
+
+# Memory that pages have to be moved out of to be lent, and another node to move them to. No
+# ITS: without EFI the next kernel does not know that the tables of the last one are in use.
+suite-safety:
+	@$(boot) safety --append 'movablecore=128M numa=fake=2' --qemu='-machine its=off' \
+		--timeout 400 \
+		--wanted 'no hibernation: 1 VMs' --wanted 'Starting new kernel' \
+		--wanted 'were not given back' --log $(log)/boot-safety.log
 
 suite-smp:
 	@$(boot) smp --cpus 4 --timeout 700 $(san-boot-$(SAN)) --log $(log)/boot-smp.log

@@ -31,10 +31,12 @@ struct module;
  * @add: there is one. May fail, with an errno.
  * @remove: it is about to go away. Calls still work until this returns and must
  *          not be made afterwards.
+ * @shutdown: the host goes down. Calls still work, and nothing follows.
  */
 struct gh_rm_client {
 	int (*add)(struct gh_rm *rm);
 	void (*remove)(struct gh_rm *rm);
+	void (*shutdown)(struct gh_rm *rm);
 };
 
 int gh_rm_register_client(const struct gh_rm_client *client);

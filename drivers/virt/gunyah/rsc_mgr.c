@@ -1063,6 +1063,14 @@ static void gh_rm_remove(struct platform_device *pdev)
 	gh_rm_put(rmq->rm);
 }
 
+/* Queues and interrupts stay, as whoever comes next finds them by itself. */
+static void gh_rm_device_shutdown(struct platform_device *pdev)
+{
+	struct gh_rm_msgq *rmq = platform_get_drvdata(pdev);
+
+	gh_rm_client->shutdown(rmq->rm);
+}
+
 static const struct of_device_id gh_rm_of_match[] = {
 	{ .compatible = "gunyah-resource-manager" },
 	{ }
@@ -1076,6 +1084,7 @@ static struct platform_driver gh_rm_driver = {
 		.name = "gh_rsc_mgr",
 		.of_match_table = gh_rm_of_match,
 	},
+	.shutdown = gh_rm_device_shutdown,
 };
 
 /*

@@ -440,20 +440,28 @@ static int gh_vm_mgr_add(struct gh_rm *rm)
 	INIT_LIST_HEAD(&mgr->vms);
 	gh_vm_mgr_state_init(mgr);
 
+	ret = gh_vm_mgr_pm_add(mgr);
+	if (ret)
+		goto err_put;
+
 	mgr->misc.parent = gh_rm_device(rm);
 	mgr->misc.name = "gunyah";
 	mgr->misc.minor = MISC_DYNAMIC_MINOR;
 	mgr->misc.fops = &gh_dev_fops;
 	ret = misc_register(&mgr->misc);
-	if (ret) {
-		gh_vm_mgr_put(mgr);
-		return ret;
-	}
+	if (ret)
+		goto err_pm;
 
 	gh_rm_set_drvdata(rm, mgr);
 	gh_debugfs_add(mgr);
 	gh_rm_request_platform();
 	return 0;
+
+err_pm:
+	gh_vm_mgr_pm_remove(mgr);
+err_put:
+	gh_vm_mgr_put(mgr);
+	return ret;
 }
 
 /* The first VM that is not being torn down yet, with a reference */
@@ -473,13 +481,16 @@ static struct gh_vm *gh_vm_mgr_next(struct gh_vm_mgr *mgr)
 	return NULL;
 }
 
-static void gh_vm_mgr_remove(struct gh_rm *rm)
+/**
+ * gh_vm_mgr_end_vms() - End all VMs, and have no others
+ * @mgr: the VM manager, whose resource manager is about to go away
+ *
+ * Context: Process context. Sleeps as long as it takes, which is a few deadlines of the
+ * resource manager at most for each VM.
+ */
+void gh_vm_mgr_end_vms(struct gh_vm_mgr *mgr)
 {
-	struct gh_vm_mgr *mgr = gh_rm_get_drvdata(rm);
 	struct gh_vm *ghvm;
-
-	gh_debugfs_remove();
-	misc_deregister(&mgr->misc);
 
 	down_write(&mgr->removal);
 	WRITE_ONCE(mgr->gone, true);
@@ -495,13 +506,23 @@ static void gh_vm_mgr_remove(struct gh_rm *rm)
 	/* So can what is quarantined, and nobody can be asked for it afterwards. */
 	gh_vm_retry_quarantined(mgr);
 	flush_work(&mgr->retry_work);
+}
 
+static void gh_vm_mgr_remove(struct gh_rm *rm)
+{
+	struct gh_vm_mgr *mgr = gh_rm_get_drvdata(rm);
+
+	gh_debugfs_remove();
+	misc_deregister(&mgr->misc);
+	gh_vm_mgr_pm_remove(mgr);
+	gh_vm_mgr_end_vms(mgr);
 	gh_vm_mgr_put(mgr);
 }
 
 VISIBLE_IF_KUNIT const struct gh_rm_client gh_vm_mgr_client = {
 	.add = gh_vm_mgr_add,
 	.remove = gh_vm_mgr_remove,
+	.shutdown = gh_vm_mgr_shutdown,
 };
 
 static int __init gh_init(void)

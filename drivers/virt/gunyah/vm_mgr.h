@@ -10,6 +10,7 @@
 #include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/rbtree.h>
 #include <linux/rwsem.h>
 #include <linux/wait.h>
@@ -26,8 +27,10 @@ struct seq_file;
  * @kref: the device, its open files and every VM hold one
  * @misc: /dev/gunyah
  * @rm: the resource manager
- * @removal: held for reading to start a VM, for writing to set @gone
+ * @removal: held for reading to start a VM, for writing to set @gone and @hibernating
  * @gone: the resource manager is gone or about to go
+ * @hibernating: the host is about to hibernate, or to resume from it
+ * @pm_nb: is told so
  * @lock: guards @vms and @quarantine
  * @vms: every VM that exists, quarantined or not
  * @quarantine: the VMs of which the resource manager has not given back everything
@@ -39,6 +42,8 @@ struct gh_vm_mgr {
 	struct gh_rm *rm;
 	struct rw_semaphore removal;
 	bool gone;
+	bool hibernating;
+	struct notifier_block pm_nb;
 	struct mutex lock;		/* see above */
 	struct list_head vms;
 	struct list_head quarantine;
@@ -189,6 +194,12 @@ struct gh_vm {
 /* vm_mgr.c: devices, files and the life of the objects */
 struct gh_vm_mgr *gh_vm_mgr_get(struct gh_vm_mgr *mgr);
 void gh_vm_mgr_put(struct gh_vm_mgr *mgr);
+void gh_vm_mgr_end_vms(struct gh_vm_mgr *mgr);
+
+/* vm_mgr_pm.c: hibernation and shutdown */
+int gh_vm_mgr_pm_add(struct gh_vm_mgr *mgr);
+void gh_vm_mgr_pm_remove(struct gh_vm_mgr *mgr);
+void gh_vm_mgr_shutdown(struct gh_rm *rm);
 
 /* vm_mgr_state.c: the state machine */
 void gh_vm_mgr_state_init(struct gh_vm_mgr *mgr);
@@ -293,6 +304,8 @@ void gh_vm_io_init(struct gh_vm *ghvm);
 extern const struct file_operations gh_vm_fops;
 extern const struct gh_rm_client gh_vm_mgr_client;
 struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr);
+int gh_vm_pin_pages(unsigned long addr, unsigned long n, unsigned int gup_flags,
+		    struct page **pages);
 struct gh_vm_run *gh_vm_mem_add_run(struct gh_vm_mem *mem, unsigned long pfn);
 unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct page **pages, unsigned long n);
 #endif

@@ -30,6 +30,9 @@
 
 /* Pages pinned at a time, as many as one page holds pointers to */
 #define GH_VM_PIN_BATCH		(PAGE_SIZE / sizeof(struct page *))
+/* How often it is tried to get pages that do not move, and how long it is waited between */
+#define GH_VM_PIN_TRIES		8
+#define GH_VM_PIN_PAUSE		msecs_to_jiffies(20)
 /* Pages unpinned at a time */
 #define GH_VM_UNPIN_BATCH	4096UL
 #define GH_VM_CHUNK_RUNS	((PAGE_SIZE - sizeof(struct gh_vm_run_chunk)) /	\
@@ -160,9 +163,57 @@ static bool gh_vm_mem_needs_write(const struct gh_vm_mem *mem)
 	return mem->flags & (GH_MEM_ALLOW_WRITE | GH_MEM_LENT);
 }
 
+VISIBLE_IF_KUNIT int gh_vm_pin_pages(unsigned long addr, unsigned long n, unsigned int gup_flags,
+				     struct page **pages)
+{
+	KUNIT_STATIC_STUB_REDIRECT(gh_vm_pin_pages, addr, n, gup_flags, pages);
+
+	return pin_user_pages_fast(addr, n, gup_flags, pages);
+}
+
+/*
+ * Pages of a movable zone or of CMA are moved elsewhere before they are pinned for long.
+ * That fails while somebody else uses one of them, I/O for example, which ends; and if
+ * there is no room elsewhere. The kernel's errno is that of a lack of memory: it was
+ * another one if the pages can be had for a short time.
+ */
+static int gh_vm_mem_pin_some(struct gh_vm_mem *mem, unsigned long addr, unsigned long n,
+			      unsigned int gup_flags, struct page **pages)
+{
+	int tries, ret;
+
+	for (tries = 1; ; tries++) {
+		ret = gh_vm_pin_pages(addr, n, gup_flags | FOLL_LONGTERM, pages);
+		if (ret != -ENOMEM && ret != -EBUSY && ret != -EAGAIN)
+			return ret;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+
+		if (tries == GH_VM_PIN_TRIES)
+			break;
+
+		if (tries == 1) {
+			int there = gh_vm_pin_pages(addr, n, gup_flags, pages);
+
+			if (there > 0)
+				unpin_user_pages(pages, there);
+			if (there != n)
+				return ret;
+		}
+
+		schedule_timeout_killable(GH_VM_PIN_PAUSE);
+	}
+
+	dev_warn_ratelimited(gh_rm_device(mem->ghvm->rm),
+			     "region %#x: pages are in use and cannot leave a movable zone or CMA; take huge pages (hugetlbfs, memfd with MFD_HUGETLB)\n",
+			     mem->label);
+	return -EAGAIN;
+}
+
 static int gh_vm_mem_pin(struct gh_vm_mem *mem, unsigned long addr)
 {
-	unsigned int gup_flags = FOLL_LONGTERM;
+	unsigned int gup_flags = 0;
 	unsigned long left = mem->npages;
 	struct page **pages;
 	int ret = 0;
@@ -183,7 +234,7 @@ static int gh_vm_mem_pin(struct gh_vm_mem *mem, unsigned long addr)
 			break;
 		}
 
-		n = pin_user_pages_fast(addr, min(left, GH_VM_PIN_BATCH), gup_flags, pages);
+		n = gh_vm_mem_pin_some(mem, addr, min(left, GH_VM_PIN_BATCH), gup_flags, pages);
 		if (n <= 0) {
 			ret = n ?: -EFAULT;
 			break;
@@ -241,6 +292,37 @@ static int gh_vm_mem_check_file(struct gh_vm_mem *mem, unsigned long addr)
 
 	mmap_read_unlock(mm);
 	return ret;
+}
+
+/*
+ * Of what the kernel does with a process's memory unasked some reads it, which for memory
+ * that was lent is fatal. Whole mappings are excluded, for good: a module cannot split
+ * them, and does not know later which they were.
+ *
+ *   VM_DONTDUMP    from core dumps.
+ *   VM_DONTEXPAND  from KSM, which compares pages before it looks whether they are
+ *                  pinned; from being one with other mappings; and MADV_DODUMP fails.
+ *   VM_DONTCOPY    from fork(), which copies pinned pages of a private mapping at once.
+ */
+static int gh_vm_mem_keep_out(struct gh_vm_mem *mem, unsigned long addr)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+
+	if (!(mem->flags & GH_MEM_LENT))
+		return 0;
+
+	if (mmap_write_lock_killable(mm))
+		return -EINTR;
+
+	vma_iter_init(&vmi, mm, addr);
+	for_each_vma_range(vmi, vma, addr + mem->size)
+		vm_flags_mod(vma, VM_DONTDUMP | VM_DONTEXPAND |
+			     (vma->vm_flags & VM_SHARED ? 0 : VM_DONTCOPY), VM_MERGEABLE);
+
+	mmap_write_unlock(mm);
+	return 0;
 }
 
 static void gh_vm_mem_free(struct gh_vm_mem *mem)
@@ -368,11 +450,17 @@ static int gh_vm_mem_add(struct gh_vm *ghvm, const struct gh_userspace_memory_re
 	if (ret)
 		goto err_uncharge;
 
+	ret = gh_vm_mem_keep_out(mem, addr);
+	if (ret)
+		goto err_unpin;
+
 	trace_gh_vm_mem_pin(mem);
 	list_add_tail(&mem->node, &ghvm->regions);
 	ghvm->n_regions++;
 	return 0;
 
+err_unpin:
+	gh_vm_mem_unpin(mem);
 err_uncharge:
 	account_locked_vm(ghvm->mm, mem->npages, false);
 err_free:

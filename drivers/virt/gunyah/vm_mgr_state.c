@@ -752,6 +752,8 @@ static int gh_vm_begin_start(struct gh_vm *ghvm)
 		down_read(&ghvm->mgr->removal);
 		if (ghvm->mgr->gone)
 			ret = -ENODEV;
+		else if (ghvm->mgr->hibernating)
+			ret = -EBUSY;
 		else
 			gh_vm_queue_start(ghvm);
 		up_read(&ghvm->mgr->removal);
@@ -782,9 +784,9 @@ static int gh_vm_begin_start(struct gh_vm *ghvm)
  *
  * Context: Process context. Killable.
  * Return: 0 if the VM was started, even if it has ended already; the errno of the
- * start that failed; -EINVAL if the VM is not complete, or -ENOPKG if the platform must
- * be told who gets memory and nobody can, in which cases nothing has happened;
- * -ENODEV if the guest has ended; -EINTR.
+ * start that failed; -EINVAL if the VM is not complete, -ENOPKG if the platform must be
+ * told who gets memory and nobody can, or -EBUSY if the host is about to hibernate, in
+ * which cases nothing has happened; -ENODEV if the guest has ended; -EINTR.
  */
 int gh_vm_start(struct gh_vm *ghvm)
 {

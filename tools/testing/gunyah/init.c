@@ -13,6 +13,7 @@
  *   expect STATUS COMMAND   the command has to end with this status, not with 0
  *   quiet COMMAND           the kernel may not say anything meanwhile
  *   limit SECONDS           for each command from here on
+ *   kexec NAME              start the kernel in /kexec, which carries out /lab/NAME
  *
  * Markers tell the runner what happened, whatever the log level is:
  *
@@ -50,6 +51,7 @@
 #define MAX_RECORD	900
 #define MAX_LINE	512
 #define MODULES		"/lib/modules/lab/"
+#define KEXEC		"/kexec/"
 /* What a program gets to end after SIGKILL, and its pipe to run dry */
 #define GRACE_MS	5000
 
@@ -293,6 +295,35 @@ static int supervise(pid_t pid, int in, const char *command)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* What is on the command line, and another name. Returns only if that failed. */
+static void kexec(const char *name)
+{
+	char cmdline[2048] = "", *at;
+	int kernel = open(KEXEC "Image", O_RDONLY | O_CLOEXEC);
+	int initramfs = open(KEXEC "initramfs.gz", O_RDONLY | O_CLOEXEC);
+	FILE *f = fopen("/proc/cmdline", "re");
+	size_t len;
+
+	if (f) {
+		if (!fgets(cmdline, sizeof(cmdline), f))
+			cmdline[0] = 0;
+		fclose(f);
+	}
+	while ((at = strstr(cmdline, " lab=")))
+		memmove(at, at + 1 + strcspn(at + 1, "\n "),
+			strlen(at + 1 + strcspn(at + 1, "\n ")) + 1);
+	len = strcspn(cmdline, "\n");
+	snprintf(cmdline + len, sizeof(cmdline) - len, " lab=%s", name);
+
+	if (syscall(SYS_kexec_file_load, kernel, initramfs, strlen(cmdline) + 1, cmdline, 0UL)) {
+		mark("error kexec_file_load: %s", strerror(errno));
+		return;
+	}
+	sync();
+	reboot(RB_KEXEC);
+	mark("error kexec: %s", strerror(errno));
+}
+
 static void carry_out(char *line)
 {
 	char *argv[MAX_ARGS + 1], *save = NULL, *word, command[MAX_LINE];
@@ -311,6 +342,10 @@ static void carry_out(char *line)
 		return;
 	if (argc == 2 && !strcmp(argv[0], "limit")) {
 		limit_s = atoi(argv[1]);
+		return;
+	}
+	if (argc == 2 && !strcmp(argv[0], "kexec")) {
+		kexec(argv[1]);
 		return;
 	}
 	/* That it is quiet is for the runner to see */

@@ -4,6 +4,7 @@
  * they are pinned, and of them those that hold the devicetree as the image
  */
 
+#include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
@@ -11,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
 
@@ -148,6 +150,136 @@ static void tracked_mapping(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, folio_maybe_dma_pinned(page_folio(page)));
 }
 
+static vm_flags_t flags_at(unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	vm_flags_t flags = 0;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (vma)
+		flags = vma->vm_flags;
+	mmap_read_unlock(current->mm);
+	return flags;
+}
+
+/* What the kernel does with a process's memory unasked is not for what is lent. */
+static void lent_memory_is_kept_out(struct kunit *test)
+{
+	static const struct {
+		u32 flags;
+		unsigned long map;
+		vm_flags_t set;
+	} cases[] = {
+		{ R | W, MAP_PRIVATE, 0 },
+		{ R | W, MAP_SHARED, 0 },
+		{ R | W | LENT, MAP_PRIVATE, VM_DONTDUMP | VM_DONTEXPAND | VM_DONTCOPY },
+		/* A child that has it too does no harm. */
+		{ R | W | LENT, MAP_SHARED, VM_DONTDUMP | VM_DONTEXPAND },
+		{ R | LENT, MAP_SHARED, VM_DONTDUMP | VM_DONTEXPAND },
+	};
+	const vm_flags_t all = VM_DONTDUMP | VM_DONTEXPAND | VM_DONTCOPY | VM_MERGEABLE;
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new(vt);
+	struct vm_area_struct *vma;
+	struct vma_iterator vmi;
+	unsigned long addr;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const vm_flags_t want = cases[i].set ?: VM_MERGEABLE;
+
+		/* Two mappings, which differ; the region is the end of one and all of the other. */
+		addr = kunit_vm_mmap(test, NULL, 0, 4 * PAGE_SIZE, PROT_READ | PROT_WRITE,
+				     MAP_ANONYMOUS | cases[i].map, 0);
+		KUNIT_ASSERT_NE(test, addr, 0);
+		KUNIT_ASSERT_EQ(test, addr + 3 * PAGE_SIZE,
+				vm_mmap(NULL, addr + 3 * PAGE_SIZE, PAGE_SIZE,
+					PROT_READ | PROT_WRITE | PROT_EXEC,
+					MAP_ANONYMOUS | MAP_FIXED | cases[i].map, 0));
+		mmap_write_lock(current->mm);
+		vma_iter_init(&vmi, current->mm, addr);
+		for_each_vma_range(vmi, vma, addr + 4 * PAGE_SIZE)
+			vm_flags_set(vma, VM_MERGEABLE);
+		mmap_write_unlock(current->mm);
+
+		KUNIT_EXPECT_EQ(test, vm_set_mem(vt, vm, i, cases[i].flags, i * SZ_64K,
+						 2 * PAGE_SIZE, addr + 2 * PAGE_SIZE), 0);
+		KUNIT_EXPECT_EQ_MSG(test, flags_at(addr) & all, want, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, flags_at(addr + 3 * PAGE_SIZE) & all, want, "case %d", i);
+		KUNIT_EXPECT_EQ(test, vm_remove_mem(vt, vm, i), 0);
+	}
+}
+
+/**
+ * struct in_use - Pages that cannot be pinned for long at first
+ * @times: so often
+ * @ret: what is said then
+ * @there: they can be pinned for a short time
+ * @kill: the user is killed meanwhile
+ * @tries: how often it was tried to pin them for long
+ */
+struct in_use {
+	unsigned int times;
+	int ret;
+	bool there;
+	bool kill;
+	unsigned int tries;
+};
+
+static struct in_use in_use;
+
+static int pin_in_use(unsigned long addr, unsigned long n, unsigned int gup_flags,
+		      struct page **pages)
+{
+	if (!(gup_flags & FOLL_LONGTERM))
+		return in_use.there ? pin_user_pages_fast(addr, n, gup_flags, pages) : -ENOMEM;
+	if (in_use.tries++ >= in_use.times)
+		return pin_user_pages_fast(addr, n, gup_flags, pages);
+	if (in_use.kill)
+		send_sig(SIGKILL, current, 1);
+	return in_use.ret;
+}
+
+/* Pages that somebody else uses are waited for, as long as there is hope. */
+static void pages_in_use(struct kunit *test)
+{
+	static const struct {
+		struct in_use in_use;
+		long ret;
+		unsigned int tries;
+	} cases[] = {
+		{ { .times = 3, .ret = -ENOMEM, .there = true }, 0, 4 },
+		{ { .times = 7, .ret = -EBUSY, .there = true }, 0, 8 },
+		{ { .times = 1, .ret = -EAGAIN, .there = true }, 0, 2 },
+		{ { .times = UINT_MAX, .ret = -ENOMEM, .there = true }, -EAGAIN, 8 },
+		{ { .times = UINT_MAX, .ret = -ENOMEM, .there = false }, -ENOMEM, 1 },
+		{ { .times = UINT_MAX, .ret = -EFAULT, .there = true }, -EFAULT, 1 },
+		{ { .times = UINT_MAX, .ret = -ENOMEM, .there = true, .kill = true }, -EINTR, 1 },
+	};
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new(vt);
+	int i;
+
+	allow_signal(SIGKILL);
+	kunit_activate_static_stub(test, gh_vm_pin_pages, pin_in_use);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		in_use = cases[i].in_use;
+		KUNIT_EXPECT_EQ_MSG(test, vm_add_mem(vt, vm, &image_region), cases[i].ret,
+				    "case %d", i);
+		flush_signals(current);
+		KUNIT_EXPECT_EQ_MSG(test, in_use.tries, cases[i].tries, "case %d", i);
+		if (!cases[i].ret) {
+			KUNIT_EXPECT_EQ(test, vm_pinned(vt), IMAGE_PAGES);
+			KUNIT_EXPECT_EQ(test, vt->mm->locked_vm, (unsigned long)IMAGE_PAGES);
+			KUNIT_EXPECT_EQ(test, vm_remove_mem(vt, vm, LABEL_IMAGE), 0);
+		}
+		KUNIT_EXPECT_EQ(test, vm_pinned(vt), 0);
+		KUNIT_EXPECT_EQ(test, vt->mm->locked_vm, 0UL);
+	}
+	kunit_deactivate_static_stub(test, gh_vm_pin_pages);
+}
+
 /* It is not the first, and the window not all of it. */
 static void image_is_the_region_with_the_window(struct kunit *test)
 {
@@ -175,6 +307,8 @@ static struct kunit_case vm_mgr_pin_cases[] = {
 	KUNIT_CASE(page_stays_when_it_is_written),
 	KUNIT_CASE(page_of_read_only_mapping_is_no_other_either),
 	KUNIT_CASE(tracked_mapping),
+	KUNIT_CASE(lent_memory_is_kept_out),
+	KUNIT_CASE(pages_in_use),
 	KUNIT_CASE(image_is_the_region_with_the_window),
 	{}
 };
