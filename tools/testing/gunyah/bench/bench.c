@@ -130,7 +130,7 @@ static unsigned long locked_kib(void)
  * The control page of the test hypervisor, if it has one
  */
 
-static volatile uint32_t *ctl;
+static uint8_t *ctl;
 static bool has_messages;
 
 /*
@@ -143,9 +143,9 @@ static uint32_t ctl_read(unsigned int reg)
 
 	if (ctl) {
 #ifdef __aarch64__
-		asm volatile("ldr %w0, [%1]" : "=r" (value) : "r" (ctl + reg / 4) : "memory");
+		asm volatile("ldr %w0, [%1]" : "=r" (value) : "r" (ctl + reg) : "memory");
 #else
-		value = ctl[reg / 4];
+		memcpy(&value, ctl + reg, sizeof(value));
 #endif
 	}
 	return value;
@@ -574,7 +574,7 @@ static int alloc_huge(struct region *r, bool ascending)
 			 huge[first + (ascending ? i : n - 1 - i)].at) == MAP_FAILED)
 			err = -errno;
 		else
-			*(volatile uint8_t *)addr = 1;
+			*addr = 1;
 	}
 	free(huge);
 	close(fd);

@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import tap  # noqa: E402, pylint: disable=wrong-import-position
@@ -488,7 +489,8 @@ def rst(data):
         parts.append(simple_table(CALLS_HEAD, calls))
     parts.append(".. kernel-figure:: cost.svg\n   :alt: cost of a page against the size of "
                  "the region\n\n   What a page costs, and what is kept of it")
-    return "\n\n".join(parts)
+    return "\n\n".join(part if part.startswith((".", "=")) else textwrap.fill(part, 80)
+                       for part in parts)
 
 
 def replace(text, figures):
@@ -554,6 +556,7 @@ def plot(data, out):
     with open(out, encoding="utf-8") as file:
         text = re.sub(r"[ \t]+$", "", file.read(), flags=re.M)
     text = re.sub(r"<(title|desc)>.*?</\1>\n?", "", text, flags=re.S)
+    text = re.sub(r"\A<\?xml.*?\?>", "<!-- SPDX-License-Identifier: GPL-2.0-only -->", text)
     with open(out, "w", encoding="utf-8") as file:
         file.write(text.strip("\n") + "\n")
 

@@ -273,6 +273,8 @@ def test_plot(writer):
                 texts.append(file.read())
     writer.check(texts[0] == texts[1] and "scattered, lend" in texts[0] and "256 MiB" in texts[0],
                  "plot: the same again", [])
+    writer.check(texts[0].startswith("<!-- SPDX-License-Identifier: ") and
+                 "gnuplot 5" not in texts[0].lower(), "plot: the licence, and no version", [])
     wrong = [line for line in texts[0].splitlines() if line != line.rstrip()]
     writer.check(not wrong, "plot: no blanks at the end of lines", wrong[:5])
 
