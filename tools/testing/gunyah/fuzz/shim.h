@@ -340,6 +340,7 @@ struct platform_device { struct device dev; void *drvdata; };
 struct platform_driver {
 	int (*probe)(struct platform_device *pdev);
 	void (*remove)(struct platform_device *pdev);
+	void (*shutdown)(struct platform_device *pdev);
 	struct { const char *name; const struct of_device_id *of_match_table; } driver;
 };
 
