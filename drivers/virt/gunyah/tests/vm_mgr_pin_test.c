@@ -227,18 +227,18 @@ struct in_use {
 	unsigned int tries;
 };
 
-static struct in_use in_use;
+static struct in_use used;
 
 static int pin_in_use(unsigned long addr, unsigned long n, unsigned int gup_flags,
 		      struct page **pages)
 {
 	if (!(gup_flags & FOLL_LONGTERM))
-		return in_use.there ? pin_user_pages_fast(addr, n, gup_flags, pages) : -ENOMEM;
-	if (in_use.tries++ >= in_use.times)
+		return used.there ? pin_user_pages_fast(addr, n, gup_flags, pages) : -ENOMEM;
+	if (used.tries++ >= used.times)
 		return pin_user_pages_fast(addr, n, gup_flags, pages);
-	if (in_use.kill)
+	if (used.kill)
 		send_sig(SIGKILL, current, 1);
-	return in_use.ret;
+	return used.ret;
 }
 
 /* Pages that somebody else uses are waited for, as long as there is hope. */
@@ -264,11 +264,11 @@ static void pages_in_use(struct kunit *test)
 	allow_signal(SIGKILL);
 	kunit_activate_static_stub(test, gh_vm_pin_pages, pin_in_use);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		in_use = cases[i].in_use;
+		used = cases[i].in_use;
 		KUNIT_EXPECT_EQ_MSG(test, vm_add_mem(vt, vm, &image_region), cases[i].ret,
 				    "case %d", i);
 		flush_signals(current);
-		KUNIT_EXPECT_EQ_MSG(test, in_use.tries, cases[i].tries, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, used.tries, cases[i].tries, "case %d", i);
 		if (!cases[i].ret) {
 			KUNIT_EXPECT_EQ(test, vm_pinned(vt), IMAGE_PAGES);
 			KUNIT_EXPECT_EQ(test, vt->mm->locked_vm, (unsigned long)IMAGE_PAGES);
