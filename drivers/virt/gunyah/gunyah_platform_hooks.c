@@ -24,9 +24,12 @@
 
 #include "rsc_mgr.h"
 
-/* Guards gh_rm_platform, and that its module is there when a reference is taken */
+/* Guards all of these, and that a provider's module is there when a reference is taken */
 static DEFINE_MUTEX(gh_rm_platform_lock);
 static const struct gh_rm_platform_ops *gh_rm_platform;
+/* It does not change, and a hypercall for each parcel would be too many. */
+static const char *gh_rm_qcom;
+static bool gh_rm_qcom_known;
 
 /**
  * gh_rm_register_platform_ops() - Be told who gets which memory
@@ -101,6 +104,21 @@ void gh_rm_platform_put(const struct gh_rm_platform_ops *ops)
 }
 EXPORT_SYMBOL_GPL(gh_rm_platform_put);
 
+static const char *gh_rm_find_qcom(void)
+{
+	const char *compatible;
+	struct property *prop;
+
+	if (arch_has_gh_qcom_ext())
+		return "the hypervisor has Qualcomm's extensions";
+
+	of_property_for_each_string(of_root, "compatible", prop, compatible)
+		if (strstarts(compatible, "qcom,"))
+			return "the machine is one of Qualcomm's";
+
+	return NULL;
+}
+
 /**
  * gh_rm_platform_is_qcom() - Must Qualcomm's firmware be told?
  *
@@ -113,26 +131,25 @@ EXPORT_SYMBOL_GPL(gh_rm_platform_put);
  */
 const char *gh_rm_platform_is_qcom(void)
 {
-	const char *compatible;
-	struct property *prop;
 	struct device_node *np;
+	const char *why;
 
 	KUNIT_STATIC_STUB_REDIRECT(gh_rm_platform_is_qcom);
 
-	/* Only there the hypervisor may be asked, and only there memory is given away. */
-	np = of_find_compatible_node(NULL, NULL, "gunyah-resource-manager");
-	if (!np)
-		return NULL;
-	of_node_put(np);
+	mutex_lock(&gh_rm_platform_lock);
+	if (!gh_rm_qcom_known) {
+		/* Only there the hypervisor may be asked, and only there memory is given away. */
+		np = of_find_compatible_node(NULL, NULL, "gunyah-resource-manager");
+		if (np) {
+			gh_rm_qcom = gh_rm_find_qcom();
+			gh_rm_qcom_known = true;
+			of_node_put(np);
+		}
+	}
+	why = gh_rm_qcom;
+	mutex_unlock(&gh_rm_platform_lock);
 
-	if (arch_has_gh_qcom_ext())
-		return "the hypervisor has Qualcomm's extensions";
-
-	of_property_for_each_string(of_root, "compatible", prop, compatible)
-		if (strstarts(compatible, "qcom,"))
-			return "the machine is one of Qualcomm's";
-
-	return NULL;
+	return why;
 }
 EXPORT_SYMBOL_GPL(gh_rm_platform_is_qcom);
 
