@@ -14,8 +14,6 @@
 #include "fake_rm.h"
 #include "vm_test.h"
 
-#define REFUSAL	-ENOSPC
-
 /* Going to sleep and having awoken, or having been kept from it */
 static const struct pm_events {
 	const char *name;
@@ -88,11 +86,7 @@ static void not_with_a_quarantine(struct kunit *test)
 	struct vm_test *vt = test->priv;
 	struct vm *vm = vm_new_complete(vt);
 
-	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
-	fake_rm_fault(vt->f, FAKE_RM_RECLAIM, 0, FAKE_RM_ALWAYS, FAKE_RM_REFUSED, REFUSAL);
-	vm_close(vt, vm);
-	vm_settle(vt, vm);
-	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_QUARANTINED);
+	vm_quarantine(vt, vm);
 	KUNIT_EXPECT_EQ(test, pm_event(test, events->prepare), -EBUSY);
 
 	fake_rm_no_faults(vt->f);
@@ -150,11 +144,7 @@ static void shutdown_retries_the_quarantine(struct kunit *test)
 	struct vm_test *vt = test->priv;
 	struct vm *vm = vm_new_complete(vt);
 
-	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
-	fake_rm_fault(vt->f, FAKE_RM_RECLAIM, 0, FAKE_RM_ALWAYS, FAKE_RM_REFUSED, REFUSAL);
-	vm_close(vt, vm);
-	vm_settle(vt, vm);
-	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_QUARANTINED);
+	vm_quarantine(vt, vm);
 
 	/* This time it is in vain. */
 	gh_vm_mgr_client.shutdown(vt->f->rm);

@@ -1915,11 +1915,7 @@ static void removal_of_quarantined(struct kunit *test)
 	struct vm_test *vt = test->priv;
 	struct vm *vm = vm_new_complete(vt);
 
-	KUNIT_EXPECT_EQ(test, vm_start(vt, vm), 0);
-	fake_rm_fault(vt->f, FAKE_RM_RECLAIM, 0, FAKE_RM_ALWAYS, FAKE_RM_REFUSED, REFUSAL);
-	vm_close(vt, vm);
-	vm_settle(vt, vm);
-	KUNIT_EXPECT_EQ(test, gh_vm_state(vm->ghvm), GH_VM_QUARANTINED);
+	vm_quarantine(vt, vm);
 
 	fake_rm_no_faults(vt->f);
 	KUNIT_EXPECT_EQ(test, vm_remove_device(vt, vm), 0);

@@ -373,6 +373,15 @@ void vm_settle(struct vm_test *vt, struct vm *vm)
 	fake_rm_flush(vt->f);
 }
 
+void vm_quarantine(struct vm_test *vt, struct vm *vm)
+{
+	KUNIT_EXPECT_EQ(vt->test, vm_start(vt, vm), 0);
+	fake_rm_fault(vt->f, FAKE_RM_RECLAIM, 0, FAKE_RM_ALWAYS, FAKE_RM_REFUSED, -EXFULL);
+	vm_close(vt, vm);
+	vm_settle(vt, vm);
+	KUNIT_EXPECT_EQ(vt->test, gh_vm_state(vm->ghvm), GH_VM_QUARANTINED);
+}
+
 void vm_expect_gone(struct vm_test *vt, struct vm *vm)
 {
 	KUNIT_EXPECT_EQ_MSG(vt->test, kref_read(&vm->ghvm->kref), vm->file ? 2 : 1,

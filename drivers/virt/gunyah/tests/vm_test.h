@@ -119,6 +119,8 @@ long vm_remove_function(struct vm_test *vt, struct vm *vm, u32 type, const void 
 
 /* Wait until all works that are queued for the VM are done. */
 void vm_settle(struct vm_test *vt, struct vm *vm);
+/* Start it, and end it with a resource manager that gives no memory back from now on. */
+void vm_quarantine(struct vm_test *vt, struct vm *vm);
 /* Nobody but the test knows of the VM. */
 void vm_expect_gone(struct vm_test *vt, struct vm *vm);
 
