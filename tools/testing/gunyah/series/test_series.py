@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tests of series.py with small overlays of their own. Prints TAP."""
 
+import os
 import sys
 import tempfile
 
@@ -166,6 +167,14 @@ def main():
     found = [state["drivers/main.c"] for state in states(OVERLAY, third)]
     writer.check("end" not in found[0] and "stop" not in found[0] and "stop();" in found[1] and
                  found[2] == MAIN, "what stood there before did so since its patch only")
+
+    # What checkpatch would find, only it takes the export of all patches to ask it
+    with open(os.path.join(series.FOLDER, "cover-letter"), encoding="utf-8") as file:
+        letters = {"cover-letter": file.read()}
+    letters.update((patch.name, patch.message) for patch in series.Series().patches)
+    long = ["%s: %s" % (name, line) for name, text in letters.items()
+            for line in text.splitlines() if len(line) > 75]
+    writer.check(not long, "no line of a message is longer than 75 characters", long)
 
     for lines, wanted in MISTAKES.items():
         bad = dict(PATCHES, **{"02-second": PATCHES["02-second"] +
