@@ -194,6 +194,21 @@ enum gh_rm_parcel_state {
 };
 
 /**
+ * struct gh_rm_mem_why - Why memory was not lent or shared
+ * @rm_error: the resource manager's error code, GH_RM_ERROR_OK if it did not refuse
+ * @platform: what the platform answered: a negative errno, a positive code of its
+ *            firmware, 0 if it did not refuse
+ * @piece: the piece that it refused, the first is 1
+ * @append: it was a MEM_APPEND that failed
+ */
+struct gh_rm_mem_why {
+	u32 rm_error;
+	int platform;
+	size_t piece;
+	bool append;
+};
+
+/**
  * struct gh_rm_mem_parcel - Memory that is lent to or shared with VMs
  * @mem_type: normal or I/O memory
  * @label: label for the VM to know the memory by
@@ -215,6 +230,7 @@ enum gh_rm_parcel_state {
  *            nobody
  * @owner_vmid: the owner, if there is a @platform
  * @n_assigned: so many pieces, from the first on, @platform has not given back
+ * @why: why it was not lent or shared: what to log. Nobody else does.
  */
 struct gh_rm_mem_parcel {
 	enum gh_rm_mem_type mem_type;
@@ -231,6 +247,7 @@ struct gh_rm_mem_parcel {
 	const struct gh_rm_platform_ops *platform;
 	u16 owner_vmid;
 	size_t n_assigned;
+	struct gh_rm_mem_why why;
 };
 
 /*
@@ -247,11 +264,11 @@ struct gh_rm_mem_parcel {
  *         reason in the log
  * @pre_mem_share: before memory is lent or shared: assign a piece of it, in bytes, to
  *                 whom &gh_rm_mem_parcel.acl_entries names, instead of to
- *                 &gh_rm_mem_parcel.owner_vmid. 0, or a negative errno if nothing has
- *                 changed.
+ *                 &gh_rm_mem_parcel.owner_vmid. 0; if nothing has changed a negative
+ *                 errno, or a positive code of firmware's.
  * @post_mem_reclaim: the way back, with all rights: after the resource manager has
- *                    given the memory back or did not take it. 0, or a negative errno
- *                    if nothing has changed; then it is tried again at some time.
+ *                    given the memory back or did not take it. As @pre_mem_share; if
+ *                    nothing has changed it is tried again at some time.
  *
  * All may sleep. The pieces of a parcel are assigned from the first to the last and
  * given back from the last to the first.
@@ -324,6 +341,32 @@ enum gh_rm_vm_auth_mechanism {
 	GH_RM_VM_AUTH_QCOM_ANDROID_PVM	= 2,
 };
 
+/* Error codes of the resource manager, in a reply's first word */
+#define GH_RM_ERROR_OK			0
+#define GH_RM_ERROR_NOMEM		1
+#define GH_RM_ERROR_NORESOURCE		2
+#define GH_RM_ERROR_DENIED		3
+#define GH_RM_ERROR_INVALID		4
+#define GH_RM_ERROR_BUSY		5
+#define GH_RM_ERROR_ARGUMENT_INVALID	6
+#define GH_RM_ERROR_HANDLE_INVALID	7
+#define GH_RM_ERROR_VALIDATE_FAILED	8
+#define GH_RM_ERROR_MAP_FAILED		9
+#define GH_RM_ERROR_MEM_INVALID		10
+#define GH_RM_ERROR_MEM_INUSE		11
+#define GH_RM_ERROR_MEM_RELEASED	12
+#define GH_RM_ERROR_VMID_INVALID	13
+#define GH_RM_ERROR_LOOKUP_FAILED	14
+#define GH_RM_ERROR_IRQ_INVALID		15
+#define GH_RM_ERROR_IRQ_INUSE		16
+#define GH_RM_ERROR_IRQ_RELEASED	17
+#define GH_RM_ERROR_IN_USE		18
+#define GH_RM_ERROR_IRQ_NOT_MAPPED	19
+#define GH_RM_ERROR_VM_STATE		20
+#define GH_RM_ERROR_UNIMPLEMENTED	0xffffffff
+
+const char *gh_rm_error_name(u32 rm_error);
+
 /*
  * A call that ends with one of these may have been carried out or not. Every
  * other error means that it was not.
@@ -349,19 +392,19 @@ static inline bool gh_rm_is_silent(int err)
  */
 struct gh_rm_ops {
 	int (*check_platform)(struct gh_rm *rm);
-	int (*get_vmid)(struct gh_rm *rm, u16 *vmid);
-	int (*alloc_vmid)(struct gh_rm *rm, u16 *vmid);
+	int (*get_vmid)(struct gh_rm *rm, u16 *vmid, u32 *rm_error);
+	int (*alloc_vmid)(struct gh_rm *rm, u16 *vmid, u32 *rm_error);
 	int (*dealloc_vmid)(struct gh_rm *rm, u16 vmid);
 	int (*vm_configure)(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism auth,
 			    u32 mem_handle, u64 image_offset, u64 image_size, u64 dtb_offset,
-			    u64 dtb_size);
-	int (*vm_init)(struct gh_rm *rm, u16 vmid);
-	int (*vm_start)(struct gh_rm *rm, u16 vmid);
+			    u64 dtb_size, u32 *rm_error);
+	int (*vm_init)(struct gh_rm *rm, u16 vmid, u32 *rm_error);
+	int (*vm_start)(struct gh_rm *rm, u16 vmid, u32 *rm_error);
 	int (*vm_stop)(struct gh_rm *rm, u16 vmid);
 	int (*vm_reset)(struct gh_rm *rm, u16 vmid);
 	int (*vm_get_state)(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status);
 	int (*get_hyp_resources)(struct gh_rm *rm, u16 vmid,
-				 struct gh_rm_hyp_resources **resources);
+				 struct gh_rm_hyp_resources **resources, u32 *rm_error);
 	int (*map_virq)(struct gh_rm *rm, u32 virq);
 	void (*unmap_virq)(struct gh_rm *rm, int irq);
 	int (*mem_lend)(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel);
@@ -375,18 +418,19 @@ struct gh_rm_ops {
 extern const struct gh_rm_ops gh_rm_ops;
 
 int gh_rm_check_platform(struct gh_rm *rm);
-int gh_rm_get_vmid(struct gh_rm *rm, u16 *vmid);
-int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid);
+int gh_rm_get_vmid(struct gh_rm *rm, u16 *vmid, u32 *rm_error);
+int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid, u32 *rm_error);
 int gh_rm_dealloc_vmid(struct gh_rm *rm, u16 vmid);
 int gh_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism auth,
 		       u32 mem_handle, u64 image_offset, u64 image_size, u64 dtb_offset,
-		       u64 dtb_size);
-int gh_rm_vm_init(struct gh_rm *rm, u16 vmid);
-int gh_rm_vm_start(struct gh_rm *rm, u16 vmid);
+		       u64 dtb_size, u32 *rm_error);
+int gh_rm_vm_init(struct gh_rm *rm, u16 vmid, u32 *rm_error);
+int gh_rm_vm_start(struct gh_rm *rm, u16 vmid, u32 *rm_error);
 int gh_rm_vm_stop(struct gh_rm *rm, u16 vmid);
 int gh_rm_vm_reset(struct gh_rm *rm, u16 vmid);
 int gh_rm_vm_get_state(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status *status);
-int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resources **resources);
+int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resources **resources,
+			    u32 *rm_error);
 int gh_rm_virq_spec(u32 virq, u32 spec[GH_RM_VIRQ_SPEC_CELLS]);
 int gh_rm_map_virq(struct gh_rm *rm, u32 virq);
 void gh_rm_unmap_virq(struct gh_rm *rm, int irq);

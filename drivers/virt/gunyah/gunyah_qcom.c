@@ -35,11 +35,7 @@ static_assert(GH_RM_ACL_X == QCOM_SCM_PERM_EXEC);
 /* Where this is compiled without QCOM_SCM it is for the tests only. */
 static int gh_qcom_scm_ready(void)
 {
-	if (IS_REACHABLE(CONFIG_QCOM_SCM) && qcom_scm_is_available())
-		return 0;
-
-	pr_err_ratelimited("memory cannot be given to a VM: the driver of the firmware, qcom_scm, is not bound\n");
-	return -EPROBE_DEFER;
+	return IS_REACHABLE(CONFIG_QCOM_SCM) && qcom_scm_is_available() ? 0 : -EPROBE_DEFER;
 }
 
 static int gh_qcom_scm_assign_mem(phys_addr_t addr, size_t size, u64 *src,
@@ -93,7 +89,6 @@ static u64 gh_qcom_users(const struct gh_rm_mem_parcel *parcel, struct qcom_scm_
 	return vmids;
 }
 
-/* Firmware's own codes are positive, and mean nothing to anybody but its authors. */
 static int gh_qcom_assign(u64 addr, u64 size, u64 src, const struct qcom_scm_vmperm *dst,
 			  unsigned int n_dst)
 {
@@ -103,16 +98,21 @@ static int gh_qcom_assign(u64 addr, u64 size, u64 src, const struct qcom_scm_vmp
 
 	ret = gh_qcom_scm->assign_mem(addr, size, &scratch, dst, n_dst);
 	if (ret)
-		pr_err_ratelimited("firmware refused %#llx bytes, source VMIDs %#llx, %u destinations, the first VMID %#x with rights %#x: %s %d\n",
-				   size, src, n_dst, dst->vmid, dst->perm,
-				   ret > 0 ? "code" : "error", ret);
+		pr_debug("firmware refused %#llx bytes, source VMIDs %#llx, %u destinations, the first VMID %#x with rights %#x: %s %d\n",
+			 size, src, n_dst, dst->vmid, dst->perm, ret > 0 ? "code" : "error", ret);
 
-	return ret > 0 ? -EREMOTEIO : ret;
+	/* Firmware's own codes are positive, and mean nothing to anybody but its authors. */
+	return ret;
 }
 
 static int gh_qcom_ready(void)
 {
-	return gh_qcom_scm->ready();
+	int ret = gh_qcom_scm->ready();
+
+	if (ret)
+		pr_err_ratelimited("memory cannot be given to a VM: the driver of the firmware, qcom_scm, is not bound\n");
+
+	return ret;
 }
 
 static int gh_qcom_pre_mem_share(const struct gh_rm_mem_parcel *parcel, u64 addr, u64 size)

@@ -467,6 +467,17 @@ static int gh_rm_send(struct gh_rm *rm, struct gh_rm_call *call, u16 seq, unsign
 	return 0;
 }
 
+static void gh_rm_log_failure(struct gh_rm *rm, const struct gh_rm_call *call, int ret)
+{
+	if (gh_rm_is_silent(ret))
+		dev_warn_ratelimited(rm->dev, "no reply to message %#x\n", call->id);
+	else if (ret == -EPROTO)
+		dev_warn_ratelimited(rm->dev, "reply to message %#x makes no sense\n", call->id);
+	else if (ret && call->rm_error)
+		dev_warn_ratelimited(rm->dev, "message %#x refused: %s (%#x)\n", call->id,
+				     gh_rm_error_name(call->rm_error), call->rm_error);
+}
+
 /**
  * gh_rm_call() - Ask the resource manager for something and wait for the answer
  * @rm: the resource manager
@@ -565,15 +576,10 @@ int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call)
 out_unlock:
 	mutex_unlock(&rm->call_lock);
 
-	if (gh_rm_is_silent(ret)) {
+	if (gh_rm_is_silent(ret))
 		gh_rm_count(rm, GH_RM_STAT_TIMEOUTS);
-		dev_warn_ratelimited(rm->dev, "no reply to message %#x\n", call->id);
-	} else if (ret == -EPROTO) {
-		dev_warn_ratelimited(rm->dev, "reply to message %#x makes no sense\n", call->id);
-	} else if (ret && call->rm_error) {
-		dev_warn_ratelimited(rm->dev, "message %#x refused: %s (%#x)\n", call->id,
-				     gh_rm_error_name(call->rm_error), call->rm_error);
-	}
+	if (!call->quiet)
+		gh_rm_log_failure(rm, call, ret);
 
 	return ret;
 }

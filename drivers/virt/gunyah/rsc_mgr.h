@@ -28,31 +28,7 @@
 #define GH_RM_NOTIF_VM_EXITED		0x56100001
 #define GH_RM_NOTIF_VM_STATUS		0x56100008
 
-/* Error codes of the resource manager, in a reply's first word */
-#define GH_RM_ERROR_OK			0
-#define GH_RM_ERROR_NOMEM		1
-#define GH_RM_ERROR_NORESOURCE		2
-#define GH_RM_ERROR_DENIED		3
-#define GH_RM_ERROR_INVALID		4
-#define GH_RM_ERROR_BUSY		5
-#define GH_RM_ERROR_ARGUMENT_INVALID	6
-#define GH_RM_ERROR_HANDLE_INVALID	7
-#define GH_RM_ERROR_VALIDATE_FAILED	8
-#define GH_RM_ERROR_MAP_FAILED		9
-#define GH_RM_ERROR_MEM_INVALID		10
-#define GH_RM_ERROR_MEM_INUSE		11
-#define GH_RM_ERROR_MEM_RELEASED	12
-#define GH_RM_ERROR_VMID_INVALID	13
-#define GH_RM_ERROR_LOOKUP_FAILED	14
-#define GH_RM_ERROR_IRQ_INVALID		15
-#define GH_RM_ERROR_IRQ_INUSE		16
-#define GH_RM_ERROR_IRQ_RELEASED	17
-#define GH_RM_ERROR_IN_USE		18
-#define GH_RM_ERROR_IRQ_NOT_MAPPED	19
-#define GH_RM_ERROR_VM_STATE		20
-#define GH_RM_ERROR_UNIMPLEMENTED	0xffffffff
-
-/* Their names: for GH_RM_NAME_TABLE, or what else is to be made of them */
+/* The names of errors: for GH_RM_NAME_TABLE, or what else is to be made of them */
 #define GH_RM_ERROR_NAMES(apply, to)					\
 	apply(to,							\
 	      { GH_RM_ERROR_OK, "OK" },					\
@@ -136,6 +112,7 @@ struct gh_rm_late {
  * @resp_len: set to its length if the call succeeds
  * @late: called if the reply comes after the deadline, or NULL. kmalloc'ed; the
  *        engine takes it over if the call ends in -ETIMEDOUT, and only then.
+ * @quiet: a failure is for the caller to log
  * @rm_error: set to the resource manager's error code if it replied
  */
 struct gh_rm_call {
@@ -148,11 +125,11 @@ struct gh_rm_call {
 	bool resp_varies;
 	size_t resp_len;
 	struct gh_rm_late *late;
+	bool quiet;
 	u32 rm_error;
 };
 
 int gh_rm_call(struct gh_rm *rm, struct gh_rm_call *call);
-const char *gh_rm_error_name(u32 rm_error);
 int gh_rm_error_remap(u32 rm_error);
 
 /* Our own VMID, GH_VMID_INVAL until it has been asked for */

@@ -150,6 +150,7 @@ static int gh_rm_mem_append(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel, s
 			.call.req_len = sizeof(struct gh_rm_mem_append_hdr) +
 					gh_rm_list_size(n, sizeof(struct gh_rm_mem)),
 			.call.write = gh_rm_mem_write_append,
+			.call.quiet = true,
 			.parcel = parcel,
 			.n = n,
 			.last = sent + n == parcel->n_mem_entries,
@@ -157,8 +158,11 @@ static int gh_rm_mem_append(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel, s
 
 		ret = gh_rm_call(rm, &mem.call);
 		trace_gh_rm_mem_append(parcel, n, ret);
-		if (ret)
+		if (ret) {
+			parcel->why.rm_error = mem.call.rm_error;
+			parcel->why.append = true;
 			return ret;
+		}
 
 		sent += n;
 	}
@@ -210,6 +214,7 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 	struct gh_rm_mem_call mem = {
 		.call.id = id,
 		.call.write = gh_rm_mem_write_create,
+		.call.quiet = true,
 		.call.resp = &resp,
 		.call.resp_size = sizeof(resp),
 		.parcel = parcel,
@@ -219,6 +224,7 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 	struct gh_rm_late *late = NULL;
 	int ret;
 
+	parcel->why = (struct gh_rm_mem_why) {};
 	if (!parcel->n_mem_entries || !parcel->n_acl_entries ||
 	    parcel->n_acl_entries > GH_RM_MAX_MEM_ENTRIES)
 		return -EINVAL;
@@ -244,6 +250,7 @@ static int gh_rm_mem_create(struct gh_rm *rm, u32 id, struct gh_rm_mem_parcel *p
 			   gh_rm_list_size(n, sizeof(struct gh_rm_mem)) +
 			   sizeof(struct gh_rm_list_hdr);
 	ret = gh_rm_call(rm, &mem.call);
+	parcel->why.rm_error = mem.call.rm_error;
 	if (!ret) {
 		WRITE_ONCE(parcel->state, GH_RM_PARCEL_HELD);
 		parcel->mem_handle = le32_to_cpu(resp.mem_handle);
@@ -283,7 +290,8 @@ out_free:
  * Return: 0; -ENOSPC if there are GH_RM_MAX_PARCELS parcels already; -ENOMEM; -ENOPKG
  * if the platform must be told and nobody can; -EREMOTEIO if it refused; a negative
  * errno of gh_rm_call(). After an error look at the parcel's state: the resource
- * manager, or the platform, may have kept the memory all the same.
+ * manager, or the platform, may have kept the memory all the same. The error is not
+ * logged: &gh_rm_mem_parcel.why has what there is to be said.
  */
 int gh_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 {

@@ -29,14 +29,6 @@ void gh_rm_request_platform(void)
 		request_module_nowait(GH_RM_PLATFORM_QCOM_ALIAS);
 }
 
-static int gh_rm_no_platform(struct gh_rm *rm, const char *why)
-{
-	dev_err_ratelimited(gh_rm_device(rm),
-			    "%s: memory cannot be given to a VM without gunyah_qcom.ko (CONFIG_GUNYAH_QCOM_PLATFORM), which is not loaded\n",
-			    why);
-	return -ENOPKG;
-}
-
 /**
  * gh_rm_check_platform() - Can memory be given to VMs on this platform?
  * @rm: the resource manager
@@ -58,8 +50,12 @@ int gh_rm_check_platform(struct gh_rm *rm)
 
 		request_module(GH_RM_PLATFORM_QCOM_ALIAS);
 		ops = gh_rm_platform_get();
-		if (!ops)
-			return gh_rm_no_platform(rm, why);
+		if (!ops) {
+			dev_err_ratelimited(gh_rm_device(rm),
+					    "%s: memory cannot be given to a VM without gunyah_qcom.ko (CONFIG_GUNYAH_QCOM_PLATFORM), which is not loaded\n",
+					    why);
+			return -ENOPKG;
+		}
 	}
 
 	if (ops->ready)
@@ -99,9 +95,9 @@ int gh_rm_mem_unassign(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 		ret = ops->post_mem_reclaim(parcel, addr, size);
 		if (ret) {
 			dev_err_ratelimited(gh_rm_device(rm),
-					    "memory with label %u stays out of use: the platform does not give back piece %zu of %zu: %d\n",
+					    "memory with label %#x stays out of use: the platform does not give back piece %zu of %zu: %s %d\n",
 					    parcel->label, parcel->n_assigned,
-					    parcel->n_mem_entries, ret);
+					    parcel->n_mem_entries, ret > 0 ? "code" : "error", ret);
 			return -EREMOTEIO;
 		}
 		parcel->n_assigned--;
@@ -129,17 +125,14 @@ int gh_rm_mem_unassign(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 int gh_rm_mem_assign(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 {
 	const struct gh_rm_platform_ops *ops = gh_rm_platform_get();
-	const char *why;
 	u64 addr, size;
 	u16 vmid;
 	int ret;
 
-	if (!ops) {
-		why = gh_rm_platform_is_qcom();
-		return why ? gh_rm_no_platform(rm, why) : 0;
-	}
+	if (!ops)
+		return gh_rm_platform_is_qcom() ? -ENOPKG : 0;
 
-	ret = gh_rm_get_vmid(rm, &vmid);
+	ret = gh_rm_get_vmid(rm, &vmid, &parcel->why.rm_error);
 	if (ret) {
 		gh_rm_platform_put(ops);
 		return ret;
@@ -156,10 +149,8 @@ int gh_rm_mem_assign(struct gh_rm *rm, struct gh_rm_mem_parcel *parcel)
 
 		ret = ops->pre_mem_share(parcel, addr, size);
 		if (ret) {
-			dev_err_ratelimited(gh_rm_device(rm),
-					    "memory with label %u not given to VM %u: the platform refused piece %zu of %zu: %d\n",
-					    parcel->label, parcel->acl_entries[0].vmid,
-					    parcel->n_assigned + 1, parcel->n_mem_entries, ret);
+			parcel->why.platform = ret;
+			parcel->why.piece = parcel->n_assigned + 1;
 			return -EREMOTEIO;
 		}
 		parcel->n_assigned++;

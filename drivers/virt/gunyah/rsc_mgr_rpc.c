@@ -147,26 +147,40 @@ int gh_rm_error_remap(u32 rm_error)
 	return -EBADMSG;
 }
 
+/* A call whose failure is for the caller to log if it wants to know why: @rm_error is not NULL */
+static int gh_rm_call_why(struct gh_rm *rm, struct gh_rm_call *call, u32 *rm_error)
+{
+	int ret;
+
+	call->quiet = rm_error;
+	ret = gh_rm_call(rm, call);
+	if (rm_error)
+		*rm_error = call->rm_error;
+
+	return ret;
+}
+
 /* The many messages whose request is a VMID and whose reply is an error code */
-static int gh_rm_vm_call(struct gh_rm *rm, u32 id, u16 vmid)
+static int gh_rm_vm_call(struct gh_rm *rm, u32 id, u16 vmid, u32 *rm_error)
 {
 	struct gh_rm_vm_req req = { .vmid = cpu_to_le16(vmid) };
 	struct gh_rm_call call = { .id = id, .req = &req, .req_len = sizeof(req) };
 
-	return gh_rm_call(rm, &call);
+	return gh_rm_call_why(rm, &call, rm_error);
 }
 
 /**
  * gh_rm_get_vmid() - Ask for our own VMID (VM_GET_VMID, 0x56000024)
  * @rm: the resource manager
  * @vmid: set to the VMID
+ * @rm_error: as in gh_rm_alloc_vmid()
  *
  * It never changes, so it is asked for once.
  *
  * Context: Process context. See gh_rm_call().
  * Return: 0 or a negative errno of gh_rm_call().
  */
-int gh_rm_get_vmid(struct gh_rm *rm, u16 *vmid)
+int gh_rm_get_vmid(struct gh_rm *rm, u16 *vmid, u32 *rm_error)
 {
 	struct gh_rm_vmid_resp resp;
 	struct gh_rm_call call = {
@@ -178,7 +192,7 @@ int gh_rm_get_vmid(struct gh_rm *rm, u16 *vmid)
 	int ret;
 
 	if (READ_ONCE(*own) == GH_VMID_INVAL) {
-		ret = gh_rm_call(rm, &call);
+		ret = gh_rm_call_why(rm, &call, rm_error);
 		if (ret)
 			return ret;
 		WRITE_ONCE(*own, le16_to_cpu(resp.vmid));
@@ -205,12 +219,15 @@ static void gh_rm_alloc_vmid_late(struct gh_rm_late *late)
  * gh_rm_alloc_vmid() - Get a VMID for a new VM (VM_ALLOC_VMID, 0x56000001)
  * @rm: the resource manager
  * @vmid: set to the VMID
+ * @rm_error: set to the resource manager's error code if it refused, and to
+ *            GH_RM_ERROR_OK if it did not reply; a failure is then for the caller to
+ *            log. NULL: it is logged here.
  *
  * Context: Process context. See gh_rm_call().
  * Return: 0; -ENODEV if all are in use; -ENOMEM; -EPROTO if it is none that a VM
  * can have; a negative errno of gh_rm_call(). A VMID that arrives after -ETIMEDOUT is given back.
  */
-int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
+int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid, u32 *rm_error)
 {
 	/* VMID 0: whichever is free */
 	struct gh_rm_vm_req req = {};
@@ -229,7 +246,7 @@ int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
 		return -ENOMEM;
 	call.late->fn = gh_rm_alloc_vmid_late;
 
-	ret = gh_rm_call(rm, &call);
+	ret = gh_rm_call_why(rm, &call, rm_error);
 	if (ret != -ETIMEDOUT)
 		kfree(call.late);
 	if (!ret) {
@@ -259,7 +276,7 @@ int gh_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
  */
 int gh_rm_dealloc_vmid(struct gh_rm *rm, u16 vmid)
 {
-	return gh_rm_vm_call(rm, GH_RM_RPC_VM_DEALLOC_VMID, vmid);
+	return gh_rm_vm_call(rm, GH_RM_RPC_VM_DEALLOC_VMID, vmid, NULL);
 }
 
 /**
@@ -273,6 +290,7 @@ int gh_rm_dealloc_vmid(struct gh_rm *rm, u16 vmid)
  * @image_size: its size in bytes
  * @dtb_offset: start of the devicetree in the parcel, in bytes, page aligned
  * @dtb_size: room for the devicetree in bytes, page aligned
+ * @rm_error: as in gh_rm_alloc_vmid()
  *
  * The VM is then in state INIT, or in INIT_FAILED if this is refused.
  *
@@ -282,7 +300,7 @@ int gh_rm_dealloc_vmid(struct gh_rm *rm, u16 vmid)
  */
 int gh_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism auth,
 		       u32 mem_handle, u64 image_offset, u64 image_size, u64 dtb_offset,
-		       u64 dtb_size)
+		       u64 dtb_size, u32 *rm_error)
 {
 	struct gh_rm_vm_config_image_req req = {
 		.vmid = cpu_to_le16(vmid),
@@ -299,13 +317,14 @@ int gh_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism 
 		.req_len = sizeof(req),
 	};
 
-	return gh_rm_call(rm, &call);
+	return gh_rm_call_why(rm, &call, rm_error);
 }
 
 /**
  * gh_rm_vm_init() - Make a VM of what was configured (VM_INIT, 0x5600000b)
  * @rm: the resource manager
  * @vmid: the VM, in state INIT
+ * @rm_error: as in gh_rm_alloc_vmid()
  *
  * Reads the devicetree. The VM is then in state READY, or in INIT_FAILED if this
  * is refused.
@@ -314,15 +333,16 @@ int gh_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism 
  * Return: 0; -EBADFD in another state; -EINVAL if the devicetree is bad; -ENODEV
  * if it asks for what there is not; a negative errno of gh_rm_call().
  */
-int gh_rm_vm_init(struct gh_rm *rm, u16 vmid)
+int gh_rm_vm_init(struct gh_rm *rm, u16 vmid, u32 *rm_error)
 {
-	return gh_rm_vm_call(rm, GH_RM_RPC_VM_INIT, vmid);
+	return gh_rm_vm_call(rm, GH_RM_RPC_VM_INIT, vmid, rm_error);
 }
 
 /**
  * gh_rm_vm_start() - Let a VM run (VM_START, 0x56000004)
  * @rm: the resource manager
  * @vmid: the VM, in state READY
+ * @rm_error: as in gh_rm_alloc_vmid()
  *
  * The VM is then in state RUNNING, or in INIT_FAILED if this is refused.
  *
@@ -330,9 +350,9 @@ int gh_rm_vm_init(struct gh_rm *rm, u16 vmid)
  * Return: 0; -EBADFD in another state; -ENODEV if the image memory is not as the
  * resource manager demands; a negative errno of gh_rm_call().
  */
-int gh_rm_vm_start(struct gh_rm *rm, u16 vmid)
+int gh_rm_vm_start(struct gh_rm *rm, u16 vmid, u32 *rm_error)
 {
-	return gh_rm_vm_call(rm, GH_RM_RPC_VM_START, vmid);
+	return gh_rm_vm_call(rm, GH_RM_RPC_VM_START, vmid, rm_error);
 }
 
 /**
@@ -376,7 +396,7 @@ int gh_rm_vm_stop(struct gh_rm *rm, u16 vmid)
  */
 int gh_rm_vm_reset(struct gh_rm *rm, u16 vmid)
 {
-	return gh_rm_vm_call(rm, GH_RM_RPC_VM_RESET, vmid);
+	return gh_rm_vm_call(rm, GH_RM_RPC_VM_RESET, vmid, NULL);
 }
 
 /**
@@ -453,6 +473,7 @@ static int gh_rm_read_resources(const struct gh_rm_vm_resources_resp *resp, size
  * @vmid: the VM, configured; before VM_INIT it has none
  * @resources: set to what we hold capabilities to, in the order of the resource
  *             manager's list. To be freed with kvfree().
+ * @rm_error: as in gh_rm_alloc_vmid()
  *
  * Types that are not in enum gunyah_resource_type are passed on, too.
  *
@@ -461,7 +482,8 @@ static int gh_rm_read_resources(const struct gh_rm_vm_resources_resp *resp, size
  * such VM; -EPROTO if the list is not as long as it says; -ENOMEM; a negative
  * errno of gh_rm_call().
  */
-int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resources **resources)
+int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resources **resources,
+			    u32 *rm_error)
 {
 	struct gh_rm_vm_req req = { .vmid = cpu_to_le16(vmid) };
 	struct gh_rm_call call = {
@@ -478,7 +500,7 @@ int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resourc
 	if (!call.resp)
 		return -ENOMEM;
 
-	ret = gh_rm_call(rm, &call);
+	ret = gh_rm_call_why(rm, &call, rm_error);
 	if (!ret) {
 		ret = gh_rm_read_resources(call.resp, call.resp_len, resources);
 		if (ret == -EPROTO) {

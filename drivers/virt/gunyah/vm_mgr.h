@@ -18,6 +18,7 @@
 
 #include <uapi/linux/gunyah.h>
 
+struct gh_vm_failure;
 struct mm_struct;
 struct page;
 struct seq_file;
@@ -280,10 +281,59 @@ struct gh_vm_mem {
 int gh_vm_range_end(u64 start, u64 size, u64 *end);
 int gh_vm_mem_set(struct gh_vm *ghvm, const struct gh_userspace_memory_region *region);
 struct gh_vm_mem *gh_vm_mem_find(struct gh_vm *ghvm, u64 gpa, u64 size);
-int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem);
+int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem, struct gh_vm_failure *failure);
 int gh_vm_mem_reclaim_all(struct gh_vm *ghvm);
 void gh_vm_mem_release(struct gh_vm *ghvm);
 unsigned long gh_vm_mem_pages(struct gh_vm *ghvm, bool at_rm_only);
+
+/**
+ * enum gh_vm_step - Steps of starting a VM
+ * @GH_VM_STEP_ALLOC_VMID: get a VMID, and be told what becomes of it
+ * @GH_VM_STEP_GET_VMID: ask for the host's own VMID
+ * @GH_VM_STEP_LEND: lend a region
+ * @GH_VM_STEP_SHARE: share a region
+ * @GH_VM_STEP_APPEND: the rest of a region that is too long for one message
+ * @GH_VM_STEP_CONFIGURE: say where image and devicetree are
+ * @GH_VM_STEP_INIT: have the VM made
+ * @GH_VM_STEP_RESOURCES: ask for its resources
+ * @GH_VM_STEP_POPULATE: hand them to vCPUs and irqfds
+ * @GH_VM_STEP_START: let it run
+ * @GH_VM_NR_STEPS: their number
+ */
+enum gh_vm_step {
+	GH_VM_STEP_ALLOC_VMID,
+	GH_VM_STEP_GET_VMID,
+	GH_VM_STEP_LEND,
+	GH_VM_STEP_SHARE,
+	GH_VM_STEP_APPEND,
+	GH_VM_STEP_CONFIGURE,
+	GH_VM_STEP_INIT,
+	GH_VM_STEP_RESOURCES,
+	GH_VM_STEP_POPULATE,
+	GH_VM_STEP_START,
+	GH_VM_NR_STEPS,
+};
+
+/**
+ * struct gh_vm_failure - Why a VM was not started
+ * @step: what was being done
+ * @mem: the region it was done with, or that holds the image; NULL if none
+ * @rm_error: what the resource manager refused with, GH_RM_ERROR_OK if it did not
+ * @err: negative errno
+ */
+struct gh_vm_failure {
+	enum gh_vm_step step;
+	const struct gh_vm_mem *mem;
+	u32 rm_error;
+	int err;
+};
+
+/* Room for what the log has of one, in bytes */
+#define GH_VM_FAILURE_TEXT	256
+
+/* vm_mgr_report.c: why a VM was not started */
+void gh_vm_not_started(struct gh_vm *ghvm, const char *why);
+int gh_vm_start_failed(struct gh_vm *ghvm, struct gh_vm_failure *failure);
 
 /* vm_mgr_fn.c: functions */
 void gh_vm_fn_init(struct gh_vm *ghvm);
@@ -293,14 +343,14 @@ void gh_vm_remove_functions(struct gh_vm *ghvm);
 
 /* vm_mgr_res.c: resources and tickets */
 void gh_vm_res_init(struct gh_vm *ghvm);
-int gh_vm_add_resources(struct gh_vm *ghvm);
+int gh_vm_add_resources(struct gh_vm *ghvm, struct gh_vm_failure *failure);
 void gh_vm_remove_resources(struct gh_vm *ghvm);
 
 /* vm_mgr_io.c: IO handlers */
 void gh_vm_io_init(struct gh_vm *ghvm);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-/* For tests of what is behind the files, the device and the pinning of pages */
+/* For tests of what is behind the files, the device, the pinning of pages and the log */
 extern const struct file_operations gh_vm_fops;
 extern const struct gh_rm_client gh_vm_mgr_client;
 struct gh_vm *gh_vm_alloc(struct gh_vm_mgr *mgr);
@@ -308,6 +358,8 @@ int gh_vm_pin_pages(unsigned long addr, unsigned long n, unsigned int gup_flags,
 		    struct page **pages);
 struct gh_vm_run *gh_vm_mem_add_run(struct gh_vm_mem *mem, unsigned long pfn);
 unsigned long gh_vm_mem_add_pages(struct gh_vm_mem *mem, struct page **pages, unsigned long n);
+int gh_vm_failure_errno(const struct gh_vm_failure *failure);
+void gh_vm_failure_text(const struct gh_vm_failure *failure, char *text, size_t size);
 #endif
 
 /* debugfs.c */

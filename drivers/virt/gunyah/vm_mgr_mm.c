@@ -379,6 +379,21 @@ struct gh_vm_mem *gh_vm_mem_find(struct gh_vm *ghvm, u64 gpa, u64 size)
 	return NULL;
 }
 
+static unsigned long gh_vm_pages_to_kb(unsigned long pages)
+{
+	return pages << (PAGE_SHIFT - 10);
+}
+
+/* The errno is that of any lack of memory, and the limit is low by default. */
+static void gh_vm_mem_over_limit(const struct gh_vm_mem *mem)
+{
+	dev_warn_ratelimited(gh_rm_device(mem->ghvm->rm),
+			     "region %#x not added: %lu KiB are needed, %lu KiB locked already, and RLIMIT_MEMLOCK is %lu KiB: raise it, or use CAP_IPC_LOCK\n",
+			     mem->label, gh_vm_pages_to_kb(mem->npages),
+			     gh_vm_pages_to_kb(READ_ONCE(mem->ghvm->mm->locked_vm)),
+			     rlimit(RLIMIT_MEMLOCK) >> 10);
+}
+
 static int gh_vm_mem_remove(struct gh_vm *ghvm, u32 label)
 {
 	struct gh_vm_mem *mem = gh_vm_mem_by_label(ghvm, label);
@@ -439,8 +454,10 @@ static int gh_vm_mem_add(struct gh_vm *ghvm, const struct gh_userspace_memory_re
 	INIT_LIST_HEAD(&mem->chunks);
 
 	ret = account_locked_vm(ghvm->mm, mem->npages, true);
-	if (ret)
+	if (ret) {
+		gh_vm_mem_over_limit(mem);
 		goto err_free;
+	}
 
 	ret = gh_vm_mem_check_file(mem, addr);
 	if (ret)
@@ -585,12 +602,13 @@ static u8 gh_vm_mem_perms(const struct gh_vm_mem *mem)
  * gh_vm_mem_give() - Lend or share a region
  * @ghvm: the VM, which has a VMID
  * @mem: the region
+ * @failure: says at which step if it fails, and what the resource manager said
  *
  * Context: Process context. &gh_vm.rm_lock is held.
  * Return: 0 or a negative errno of gh_rm_mem_lend(), in which case the region may
  * be at the resource manager all the same.
  */
-int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem)
+int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem, struct gh_vm_failure *failure)
 {
 	bool lend = mem->flags & GH_MEM_LENT;
 	struct gh_rm_mem_acl_entry *acl = mem->acl;
@@ -617,8 +635,10 @@ int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem)
 	parcel->iter = &mem->iter;
 	parcel->late = gh_vm_mem_late;
 
+	failure->mem = mem;
 	if (!lend) {
-		ret = ghvm->rm_ops->get_vmid(ghvm->rm, &acl[1].vmid);
+		failure->step = GH_VM_STEP_GET_VMID;
+		ret = ghvm->rm_ops->get_vmid(ghvm->rm, &acl[1].vmid, &failure->rm_error);
 		if (ret)
 			return ret;
 		/* The host keeps what access it has, which is all. */
@@ -626,10 +646,18 @@ int gh_vm_mem_give(struct gh_vm *ghvm, struct gh_vm_mem *mem)
 		parcel->n_acl_entries = 2;
 	}
 
-	if (lend)
-		return ghvm->rm_ops->mem_lend(ghvm->rm, parcel);
+	if (lend) {
+		failure->step = GH_VM_STEP_LEND;
+		ret = ghvm->rm_ops->mem_lend(ghvm->rm, parcel);
+	} else {
+		failure->step = GH_VM_STEP_SHARE;
+		ret = ghvm->rm_ops->mem_share(ghvm->rm, parcel);
+	}
+	failure->rm_error = parcel->why.rm_error;
+	if (parcel->why.append)
+		failure->step = GH_VM_STEP_APPEND;
 
-	return ghvm->rm_ops->mem_share(ghvm->rm, parcel);
+	return ret;
 }
 
 /**

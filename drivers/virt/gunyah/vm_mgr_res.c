@@ -185,13 +185,14 @@ static int gh_vm_populate_all(struct gh_vm *ghvm)
 /**
  * gh_vm_add_resources() - Fetch the resources of a VM and hand them to the tickets
  * @ghvm: the VM, initialised but not started
+ * @failure: says at which step if it fails, and what the resource manager said
  *
  * If it fails, what has been done remains for gh_vm_remove_resources().
  *
  * Context: Process context. gh_vm::rm_lock is held.
  * Return: 0 or a negative errno.
  */
-int gh_vm_add_resources(struct gh_vm *ghvm)
+int gh_vm_add_resources(struct gh_vm *ghvm, struct gh_vm_failure *failure)
 {
 	struct gh_rm_hyp_resources *resources;
 	int ret;
@@ -199,15 +200,19 @@ int gh_vm_add_resources(struct gh_vm *ghvm)
 
 	lockdep_assert_held(&ghvm->rm_lock);
 
-	ret = ghvm->rm_ops->get_hyp_resources(ghvm->rm, ghvm->vmid, &resources);
+	failure->step = GH_VM_STEP_RESOURCES;
+	ret = ghvm->rm_ops->get_hyp_resources(ghvm->rm, ghvm->vmid, &resources,
+					      &failure->rm_error);
 	if (ret)
 		return ret;
 
 	mutex_lock(&ghvm->resources_lock);
 	for (i = 0; i < resources->n && !ret; i++)
 		ret = gh_vm_add_resource(ghvm, &resources->resources[i]);
-	if (!ret)
+	if (!ret) {
+		failure->step = GH_VM_STEP_POPULATE;
 		ret = gh_vm_populate_all(ghvm);
+	}
 	mutex_unlock(&ghvm->resources_lock);
 	kvfree(resources);
 

@@ -366,7 +366,7 @@ static int gh_vm_unwind(struct gh_vm *ghvm)
 			return 0;
 
 		case GH_RM_VM_STATUS_INIT:
-			ret = ops->vm_init(ghvm->rm, ghvm->vmid);
+			ret = ops->vm_init(ghvm->rm, ghvm->vmid, NULL);
 			gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_READY);
 			break;
 
@@ -612,7 +612,7 @@ void gh_vm_retry_quarantined(struct gh_vm_mgr *mgr)
  * Starting
  */
 
-static int gh_vm_do_start(struct gh_vm *ghvm)
+static int gh_vm_do_start(struct gh_vm *ghvm, struct gh_vm_failure *failure)
 {
 	const struct gh_rm_ops *ops = ghvm->rm_ops;
 	struct gh_vm_mem *mem, *image;
@@ -620,7 +620,8 @@ static int gh_vm_do_start(struct gh_vm *ghvm)
 	u16 vmid;
 	int ret;
 
-	ret = ops->alloc_vmid(ghvm->rm, &vmid);
+	failure->step = GH_VM_STEP_ALLOC_VMID;
+	ret = ops->alloc_vmid(ghvm->rm, &vmid, &failure->rm_error);
 	if (ret)
 		return ret;
 	WRITE_ONCE(ghvm->vmid, vmid);
@@ -639,31 +640,34 @@ static int gh_vm_do_start(struct gh_vm *ghvm)
 	ghvm->listening = true;
 
 	list_for_each_entry(mem, &ghvm->regions, node) {
-		ret = gh_vm_mem_give(ghvm, mem);
+		ret = gh_vm_mem_give(ghvm, mem, failure);
 		if (ret)
 			return ret;
 	}
 
 	/* gh_vm_check() found it, and nothing has changed since. */
 	image = gh_vm_mem_find(ghvm, ghvm->dtb.guest_phys_addr, ghvm->dtb.size);
+	failure->mem = image;
 	dtb_offset = ghvm->dtb.guest_phys_addr - image->gpa;
 	/* Regions are whole pages, so this does not leave the region. */
 	dtb_size = round_up(ghvm->dtb.size, GH_RM_PAGE_SIZE);
 
+	failure->step = GH_VM_STEP_CONFIGURE;
 	ret = ops->vm_configure(ghvm->rm, vmid, GH_RM_VM_AUTH_NONE, image->parcel.mem_handle,
-				0, 0, dtb_offset, dtb_size);
+				0, 0, dtb_offset, dtb_size, &failure->rm_error);
 	gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_INIT);
 	if (ret)
 		return ret;
 	ghvm->configured = true;
 
 	/* There is no way back from here but forward: nothing may fail in between. */
-	ret = ops->vm_init(ghvm->rm, vmid);
+	failure->step = GH_VM_STEP_INIT;
+	ret = ops->vm_init(ghvm->rm, vmid, &failure->rm_error);
 	gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_READY);
 	if (ret)
 		return ret;
 
-	ret = gh_vm_add_resources(ghvm);
+	ret = gh_vm_add_resources(ghvm, failure);
 	if (ret)
 		return ret;
 
@@ -672,7 +676,8 @@ static int gh_vm_do_start(struct gh_vm *ghvm)
 	ghvm->start_asked = true;
 	up_write(&ghvm->status_lock);
 
-	ret = ops->vm_start(ghvm->rm, vmid);
+	failure->step = GH_VM_STEP_START;
+	ret = ops->vm_start(ghvm->rm, vmid, &failure->rm_error);
 	gh_vm_rm_status_after(ghvm, ret, GH_RM_VM_STATUS_RUNNING);
 	return ret;
 }
@@ -680,22 +685,21 @@ static int gh_vm_do_start(struct gh_vm *ghvm)
 static void gh_vm_start_work(struct work_struct *work)
 {
 	struct gh_vm *ghvm = container_of(work, struct gh_vm, start_work);
+	struct gh_vm_failure failure = {};
 	int ret, err;
 
 	mutex_lock(&ghvm->rm_lock);
-	ret = gh_vm_do_start(ghvm);
+	ret = gh_vm_do_start(ghvm, &failure);
 	if (ret) {
+		failure.err = ret;
+		ret = gh_vm_start_failed(ghvm, &failure);
 		err = gh_vm_undo(ghvm);
 		if (err)
 			dev_warn_ratelimited(gh_rm_device(ghvm->rm),
-					     "VM %u failed to start (%d) and is not undone: %d\n",
-					     ghvm->vmid, ret, err);
+					     "VM %u not started, and not undone: %d\n",
+					     ghvm->vmid, err);
 	}
 	mutex_unlock(&ghvm->rm_lock);
-
-	/* To a user it makes no difference how the resource manager is silent. */
-	if (gh_rm_is_silent(ret))
-		ret = -ETIMEDOUT;
 
 	down_write(&ghvm->status_lock);
 	ghvm->start_result = ret;
@@ -716,12 +720,16 @@ static int gh_vm_check(struct gh_vm *ghvm)
 {
 	lockdep_assert_held(&ghvm->mm_lock);
 
-	if (!ghvm->dtb_set)
+	if (!ghvm->dtb_set) {
+		gh_vm_not_started(ghvm, "there is no devicetree: GH_VM_SET_DTB_CONFIG comes first");
 		return -EINVAL;
+	}
 
 	/* A window that no region holds would be refused in a way that costs a VMID. */
-	if (!gh_vm_mem_find(ghvm, ghvm->dtb.guest_phys_addr, ghvm->dtb.size))
+	if (!gh_vm_mem_find(ghvm, ghvm->dtb.guest_phys_addr, ghvm->dtb.size)) {
+		gh_vm_not_started(ghvm, "no region holds the window of the devicetree as a whole");
 		return -EINVAL;
+	}
 
 	return 0;
 }
@@ -750,12 +758,15 @@ static int gh_vm_begin_start(struct gh_vm *ghvm)
 			break;
 		/* No work of ours may come after the teardown that removal queues. */
 		down_read(&ghvm->mgr->removal);
-		if (ghvm->mgr->gone)
+		if (ghvm->mgr->gone) {
+			gh_vm_not_started(ghvm, "the resource manager is going away");
 			ret = -ENODEV;
-		else if (ghvm->mgr->hibernating)
+		} else if (ghvm->mgr->hibernating) {
+			gh_vm_not_started(ghvm, "the host hibernates soon: start it afterwards");
 			ret = -EBUSY;
-		else
+		} else {
 			gh_vm_queue_start(ghvm);
+		}
 		up_read(&ghvm->mgr->removal);
 		if (ret)
 			break;
@@ -770,6 +781,7 @@ static int gh_vm_begin_start(struct gh_vm *ghvm)
 		ret = ghvm->start_result;
 		break;
 	default:
+		gh_vm_not_started(ghvm, "it has ended: a VM can be started once");
 		ret = -ENODEV;
 		break;
 	}

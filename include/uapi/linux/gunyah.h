@@ -25,6 +25,10 @@
  * - ENOMEM: Out of kernel memory, or more than RLIMIT_MEMLOCK allows.
  * - EOPNOTSUPP: The memory is of a kind that cannot be given away, or the resource
  *   manager does not know a message.
+ * - EMEDIUMTYPE: The resource manager does not take the memory for what it is meant
+ *   for: the image is not lent, or lacks a right.
+ * - ENOPKG, EREMOTEIO: The platform must be told who gets memory; nobody can tell it,
+ *   or its firmware refused.
  * - EBUSY: It is too late, as GH_VM_START was tried; or the vCPU is not for the
  *   host to run.
  * - EAGAIN: There is nothing to tell yet.

@@ -235,11 +235,17 @@ static const char *explain_start(int err)
 	case -EINVAL:
 		return "the resource manager refused the image or the devicetree";
 	case -ENODEV:
-		return "the resource manager is gone, lacks something, or refused shared memory";
+		return "the resource manager is gone, or lacks something";
+	case -EMEDIUMTYPE:
+		return "the resource manager wants image memory lent: do not --share it";
+	case -ENOPKG:
+		return "the platform has to be told who gets memory, and gunyah_qcom is not loaded";
+	case -EREMOTEIO:
+		return "the platform's firmware refused to assign the memory";
 	case -ENOMEM:
 		return "out of memory, in the kernel or in the resource manager";
 	case -ENOSPC:
-		return "all 64 memory parcels of this host are in use";
+		return "all VMIDs or all 64 memory parcels of this host are in use";
 	case -EPERM:
 		return "the resource manager denied it";
 	case -EBUSY:

@@ -429,7 +429,8 @@ static bool fake_rm_enter(struct gh_rm *rm, enum fake_rm_op op, struct fake_rm_c
 	       call->outcome == FAKE_RM_BAD_REPLY;
 }
 
-static int fake_rm_leave(struct fake_rm_call *call)
+/* The resource manager's error, if it is one, goes to @rm_error. */
+static int fake_rm_leave_why(struct fake_rm_call *call, u32 *rm_error)
 {
 	struct fake_rm *f = call->f;
 	int ret = call->ret;
@@ -458,7 +459,14 @@ static int fake_rm_leave(struct fake_rm_call *call)
 		break;
 	}
 
-	return ret;
+	if (rm_error)
+		*rm_error = ret > 0 ? ret : GH_RM_ERROR_OK;
+	return ret > 0 ? gh_rm_error_remap(ret) : ret;
+}
+
+static int fake_rm_leave(struct fake_rm_call *call)
+{
+	return fake_rm_leave_why(call, NULL);
 }
 
 /* That a provider is missing is known without asking the resource manager. */
@@ -467,13 +475,13 @@ static int fake_rm_check_platform(struct gh_rm *rm)
 	return READ_ONCE(fake_rm(rm)->platform_err);
 }
 
-static int fake_rm_get_vmid(struct gh_rm *rm, u16 *vmid)
+static int fake_rm_get_vmid(struct gh_rm *rm, u16 *vmid, u32 *rm_error)
 {
 	struct fake_rm_call call;
 
 	if (fake_rm_enter(rm, FAKE_RM_GET_VMID, &call))
 		*vmid = FAKE_RM_HOST_VMID;
-	return fake_rm_leave(&call);
+	return fake_rm_leave_why(&call, rm_error);
 }
 
 static int fake_rm_do_alloc_vmid(struct fake_rm *f, u16 *vmid)
@@ -490,10 +498,10 @@ static int fake_rm_do_alloc_vmid(struct fake_rm *f, u16 *vmid)
 		return 0;
 	}
 
-	return -ENODEV;
+	return GH_RM_ERROR_NORESOURCE;
 }
 
-static int fake_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
+static int fake_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid, u32 *rm_error)
 {
 	struct fake_rm_call call;
 	u16 got = 0;
@@ -509,7 +517,7 @@ static int fake_rm_alloc_vmid(struct gh_rm *rm, u16 *vmid)
 			call.f->lost_vmids++;
 		}
 	}
-	return fake_rm_leave(&call);
+	return fake_rm_leave_why(&call, rm_error);
 }
 
 static int fake_rm_do_dealloc_vmid(struct fake_rm *f, u16 vmid)
@@ -597,7 +605,7 @@ static int fake_rm_do_configure(struct fake_rm *f, u16 vmid, u32 mem_handle,
 
 static int fake_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_mechanism auth,
 				u32 mem_handle, u64 image_offset, u64 image_size, u64 dtb_offset,
-				u64 dtb_size)
+				u64 dtb_size, u32 *rm_error)
 {
 	const struct fake_rm_image image = {
 		.auth = auth,
@@ -611,7 +619,7 @@ static int fake_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_m
 	struct fake_rm_vm *vm = fake_rm_vm_in(&call, vmid, BIT(GH_RM_VM_STATUS_LOAD));
 
 	if (!vm)
-		return fake_rm_leave(&call);
+		return fake_rm_leave_why(&call, rm_error);
 
 	if (carry_out) {
 		call.ret = fake_rm_do_configure(call.f, vmid, mem_handle, &image);
@@ -620,25 +628,25 @@ static int fake_rm_vm_configure(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_auth_m
 	} else if (call.outcome == FAKE_RM_FAILED) {
 		fake_rm_to_state(call.f, vmid, GH_RM_VM_STATUS_INIT_FAILED);
 	}
-	return fake_rm_leave(&call);
+	return fake_rm_leave_why(&call, rm_error);
 }
 
-static int fake_rm_vm_init(struct gh_rm *rm, u16 vmid)
+static int fake_rm_vm_init(struct gh_rm *rm, u16 vmid, u32 *rm_error)
 {
 	struct fake_rm_call call;
 	bool carry_out = fake_rm_enter(rm, FAKE_RM_INIT, &call);
 
 	if (!fake_rm_vm_in(&call, vmid, BIT(GH_RM_VM_STATUS_INIT)))
-		return fake_rm_leave(&call);
+		return fake_rm_leave_why(&call, rm_error);
 
 	if (carry_out)
 		fake_rm_to_state(call.f, vmid, GH_RM_VM_STATUS_READY);
 	else if (call.outcome == FAKE_RM_FAILED)
 		fake_rm_to_state(call.f, vmid, GH_RM_VM_STATUS_INIT_FAILED);
-	return fake_rm_leave(&call);
+	return fake_rm_leave_why(&call, rm_error);
 }
 
-static int fake_rm_vm_start(struct gh_rm *rm, u16 vmid)
+static int fake_rm_vm_start(struct gh_rm *rm, u16 vmid, u32 *rm_error)
 {
 	struct fake_rm_parcel *parcel;
 	struct fake_rm_call call;
@@ -647,7 +655,7 @@ static int fake_rm_vm_start(struct gh_rm *rm, u16 vmid)
 	int ret;
 
 	if (!fake_rm_vm_in(&call, vmid, BIT(GH_RM_VM_STATUS_READY)))
-		return fake_rm_leave(&call);
+		return fake_rm_leave_why(&call, rm_error);
 
 	/* One that fails has accepted the image all the same. */
 	if (carry_out || call.outcome == FAKE_RM_FAILED)
@@ -662,7 +670,7 @@ static int fake_rm_vm_start(struct gh_rm *rm, u16 vmid)
 	} else if (call.outcome == FAKE_RM_FAILED) {
 		fake_rm_to_state(f, vmid, GH_RM_VM_STATUS_INIT_FAILED);
 	}
-	ret = fake_rm_leave(&call);
+	ret = fake_rm_leave_why(&call, rm_error);
 
 	/* What was sent before the reply may be delivered before the caller goes on. */
 	if (READ_ONCE(f->exit_at_start))
@@ -712,7 +720,7 @@ static int fake_rm_vm_get_state(struct gh_rm *rm, u16 vmid, enum gh_rm_vm_status
 }
 
 static int fake_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid,
-				     struct gh_rm_hyp_resources **resources)
+				     struct gh_rm_hyp_resources **resources, u32 *rm_error)
 {
 	struct fake_rm_call call;
 	bool carry_out = fake_rm_enter(rm, FAKE_RM_GET_RESOURCES, &call);
@@ -727,7 +735,7 @@ static int fake_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid,
 		memcpy(new->resources, f->resources, flex_array_size(new, resources, new->n));
 		*resources = new;
 	}
-	return fake_rm_leave(&call);
+	return fake_rm_leave_why(&call, rm_error);
 }
 
 static int fake_rm_map_virq(struct gh_rm *rm, u32 virq)
@@ -875,12 +883,14 @@ static int fake_rm_mem_create(struct gh_rm *rm, enum fake_rm_op op, struct gh_rm
 	parcel = fake_rm_new_parcel(f, op, owner);
 	if (!parcel) {
 		call.ret = -ENOMEM;
-		return fake_rm_leave(&call);
+		return fake_rm_leave_why(&call, &owner->why.rm_error);
 	}
 
 	switch (call.outcome) {
-	case FAKE_RM_OK:
 	case FAKE_RM_FAILED:
+		owner->why.append = true;
+		fallthrough;
+	case FAKE_RM_OK:
 		parcel->held = true;
 		parcel->handle = ++f->next_handle;
 		owner->state = GH_RM_PARCEL_HELD;
@@ -904,7 +914,7 @@ static int fake_rm_mem_create(struct gh_rm *rm, enum fake_rm_op op, struct gh_rm
 		break;
 	}
 
-	return fake_rm_leave(&call);
+	return fake_rm_leave_why(&call, &owner->why.rm_error);
 }
 
 static int fake_rm_mem_lend(struct gh_rm *rm, struct gh_rm_mem_parcel *owner)

@@ -247,7 +247,7 @@ extern const struct gh_rm_ops fake_rm_ops;
 struct fake_rm *fake_rm_create(struct kunit *test);
 void fake_rm_destroy(struct fake_rm *f);
 
-/* The script */
+/* The script: @err is a negative errno, or an error of the resource manager, GH_RM_ERROR_* */
 void fake_rm_fault(struct fake_rm *f, enum fake_rm_op op, unsigned int skip, unsigned int count,
 		   enum fake_rm_outcome outcome, int err);
 void fake_rm_no_faults(struct fake_rm *f);

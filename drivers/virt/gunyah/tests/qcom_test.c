@@ -538,25 +538,28 @@ static void piece_that_is_refused_is_the_end_of_those_before_it(struct kunit *te
 			KUNIT_EXPECT_EQ(test, tz->given, n + 1);
 			KUNIT_EXPECT_EQ(test, tz->returned, n);
 			KUNIT_EXPECT_EQ(test, mem->messages, 0);
+			KUNIT_EXPECT_EQ(test, mem->base.why.platform, codes[i]);
+			KUNIT_EXPECT_EQ(test, mem->base.why.piece, n + 1);
+			KUNIT_EXPECT_EQ(test, mem->base.why.rm_error, GH_RM_ERROR_OK);
 		}
 	}
 }
 
-/* A positive number is no error to those who look for negative ones. */
-static void code_of_the_firmware_is_an_errno(struct kunit *test)
+/* For the log. No caller of gh_rm_mem_lend() ever sees it. */
+static void code_of_the_firmware_is_passed_on(struct kunit *test)
 {
 	struct memory *mem = new_memory(test, 1);
 	struct gh_rm_mem_parcel *parcel = &mem->base;
 	unsigned int i;
-	int err;
 
 	parcel->owner_vmid = HOST;
 	for (i = 0; i < ARRAY_SIZE(codes); i++) {
-		err = codes[i] > 0 ? -EREMOTEIO : codes[i];
 		tz_fail(0, 0, codes[i]);
-		KUNIT_EXPECT_EQ(test, gh_qcom_ops.pre_mem_share(parcel, SZ_1M, PAGE_SIZE), err);
+		KUNIT_EXPECT_EQ(test, gh_qcom_ops.pre_mem_share(parcel, SZ_1M, PAGE_SIZE),
+				codes[i]);
 		KUNIT_EXPECT_EQ(test, gh_qcom_ops.pre_mem_share(parcel, SZ_1M, PAGE_SIZE), 0);
-		KUNIT_EXPECT_EQ(test, gh_qcom_ops.post_mem_reclaim(parcel, SZ_1M, PAGE_SIZE), err);
+		KUNIT_EXPECT_EQ(test, gh_qcom_ops.post_mem_reclaim(parcel, SZ_1M, PAGE_SIZE),
+				codes[i]);
 		KUNIT_EXPECT_EQ(test, gh_qcom_ops.post_mem_reclaim(parcel, SZ_1M, PAGE_SIZE), 0);
 	}
 	KUNIT_EXPECT_EQ(test, tz->n, 0);
@@ -952,7 +955,7 @@ static struct kunit_case qcom_cases[] = {
 	KUNIT_CASE_PARAM(memory_is_assigned_to_whom_it_is_for_and_given_back, who_gen_params),
 	KUNIT_CASE(shared_memory_is_asked_for_our_vmid_and_comes_back),
 	KUNIT_CASE(piece_that_is_refused_is_the_end_of_those_before_it),
-	KUNIT_CASE(code_of_the_firmware_is_an_errno),
+	KUNIT_CASE(code_of_the_firmware_is_passed_on),
 	KUNIT_CASE(piece_that_does_not_come_back_keeps_those_before_it),
 	KUNIT_CASE(memory_that_the_resource_manager_refuses_comes_back),
 	KUNIT_CASE(memory_of_which_an_append_fails_comes_back),

@@ -325,7 +325,7 @@ static struct world *new_world(struct kunit *test, enum rm_policy policy)
 
 static int do_alloc(struct world *w)
 {
-	return gh_rm_alloc_vmid(w->ft->rm, &w->vmid);
+	return gh_rm_alloc_vmid(w->ft->rm, &w->vmid, NULL);
 }
 
 static void set_memory(struct world *w, bool share, size_t pieces)
@@ -360,12 +360,12 @@ static int do_give(struct world *w)
 static int do_configure(struct world *w)
 {
 	return gh_rm_vm_configure(w->ft->rm, w->vmid, GH_RM_VM_AUTH_NONE, w->mem.mem_handle, 0,
-				  PAGE, 0, PAGE);
+				  PAGE, 0, PAGE, NULL);
 }
 
 static int do_init(struct world *w)
 {
-	return gh_rm_vm_init(w->ft->rm, w->vmid);
+	return gh_rm_vm_init(w->ft->rm, w->vmid, NULL);
 }
 
 static int do_get_resources(struct world *w)
@@ -374,7 +374,7 @@ static int do_get_resources(struct world *w)
 	unsigned int i;
 	int ret;
 
-	ret = gh_rm_get_hyp_resources(w->ft->rm, w->vmid, &resources);
+	ret = gh_rm_get_hyp_resources(w->ft->rm, w->vmid, &resources, NULL);
 	if (ret)
 		return ret;
 	KUNIT_EXPECT_EQ(w->test, resources->n, ARRAY_SIZE(env_resources));
@@ -397,7 +397,7 @@ static int do_get_resources(struct world *w)
 
 static int do_start(struct world *w)
 {
-	return gh_rm_vm_start(w->ft->rm, w->vmid);
+	return gh_rm_vm_start(w->ft->rm, w->vmid, NULL);
 }
 
 static int do_get_state(struct world *w)
@@ -495,7 +495,7 @@ static void vm_lives_and_leaves_nothing_behind(struct kunit *test)
 	u16 own;
 
 	w->full = row->full;
-	KUNIT_EXPECT_EQ(test, gh_rm_get_vmid(w->ft->rm, &own), 0);
+	KUNIT_EXPECT_EQ(test, gh_rm_get_vmid(w->ft->rm, &own, NULL), 0);
 	KUNIT_EXPECT_EQ(test, own, 3);
 
 	/* The second gets the VMID of the first, and must not hear of that. */
@@ -567,14 +567,14 @@ static void resources_are_those_of_a_vm_that_is_configured(struct kunit *test)
 	struct world *w = new_world(test, RM_POLICY_PRODUCTION);
 	struct gh_rm_hyp_resources *resources;
 
-	KUNIT_EXPECT_EQ(test, gh_rm_get_hyp_resources(w->ft->rm, 0x80, &resources), -EINVAL);
+	KUNIT_EXPECT_EQ(test, gh_rm_get_hyp_resources(w->ft->rm, 0x80, &resources, NULL), -EINVAL);
 	KUNIT_ASSERT_EQ(test, do_alloc(w), 0);
 	KUNIT_ASSERT_EQ(test, gh_rm_listen(w->ft->rm, w->vmid, &w->listener), 0);
 	KUNIT_EXPECT_EQ(test, do_get_resources(w), -ENODEV);
 	set_memory(w, false, 1);
 	KUNIT_ASSERT_EQ(test, do_give(w), 0);
 	KUNIT_EXPECT_EQ(test, do_configure(w), 0);
-	KUNIT_ASSERT_EQ(test, gh_rm_get_hyp_resources(w->ft->rm, w->vmid, &resources), 0);
+	KUNIT_ASSERT_EQ(test, gh_rm_get_hyp_resources(w->ft->rm, w->vmid, &resources, NULL), 0);
 	KUNIT_EXPECT_EQ(test, resources->n, 0);
 	kvfree(resources);
 	KUNIT_EXPECT_EQ(test, do_init(w), 0);
@@ -599,14 +599,14 @@ static void vmids_run_out_after_63_and_come_back(struct kunit *test)
 	u16 vmid;
 
 	for (i = 0; i < 63; i++) {
-		KUNIT_ASSERT_EQ(test, gh_rm_alloc_vmid(w->ft->rm, &vmid), 0);
+		KUNIT_ASSERT_EQ(test, gh_rm_alloc_vmid(w->ft->rm, &vmid, NULL), 0);
 		KUNIT_EXPECT_EQ(test, vmid, 0x80 + i);
 	}
-	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(w->ft->rm, &vmid), -ENODEV);
+	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(w->ft->rm, &vmid, NULL), -ENODEV);
 	for (i = 0; i < 63; i++)
 		KUNIT_EXPECT_EQ(test, gh_rm_dealloc_vmid(w->ft->rm, 0x80 + i), 0);
 	KUNIT_EXPECT_EQ(test, rm_model_vmids(w->m), 0);
-	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(w->ft->rm, &vmid), 0);
+	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(w->ft->rm, &vmid, NULL), 0);
 	KUNIT_EXPECT_EQ(test, gh_rm_dealloc_vmid(w->ft->rm, vmid), 0);
 }
 

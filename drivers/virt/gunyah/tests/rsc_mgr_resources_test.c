@@ -60,7 +60,7 @@ static struct gh_rm_hyp_resources untouched;
 static int get(struct fake_transport *ft, struct gh_rm_hyp_resources **resources)
 {
 	*resources = &untouched;
-	return gh_rm_get_hyp_resources(ft->rm, VMID, resources);
+	return gh_rm_get_hyp_resources(ft->rm, VMID, resources, NULL);
 }
 
 static void expect_list(struct kunit *test, const struct script *script,

@@ -14,12 +14,16 @@
 /* What a call returned beside its errno */
 struct result {
 	u32 value;
+	/* What the resource manager said, where the caller gets to know */
+	u32 rm_error;
+	/* and to which message */
+	bool append;
 };
 
 static int call_get_vmid(struct gh_rm *rm, struct result *result)
 {
 	u16 vmid = 0;
-	int ret = gh_rm_get_vmid(rm, &vmid);
+	int ret = gh_rm_get_vmid(rm, &vmid, &result->rm_error);
 
 	result->value = vmid;
 	return ret;
@@ -28,7 +32,7 @@ static int call_get_vmid(struct gh_rm *rm, struct result *result)
 static int call_alloc_vmid(struct gh_rm *rm, struct result *result)
 {
 	u16 vmid = 0;
-	int ret = gh_rm_alloc_vmid(rm, &vmid);
+	int ret = gh_rm_alloc_vmid(rm, &vmid, &result->rm_error);
 
 	result->value = vmid;
 	return ret;
@@ -43,17 +47,17 @@ static int call_configure(struct gh_rm *rm, struct result *result)
 {
 	return gh_rm_vm_configure(rm, VMID, GH_RM_VM_AUTH_QCOM_ANDROID_PVM, 0x01020304,
 				  0x1112131415161718, 0x2122232425262728, 0x3132333435363738,
-				  0x4142434445464748);
+				  0x4142434445464748, &result->rm_error);
 }
 
 static int call_init(struct gh_rm *rm, struct result *result)
 {
-	return gh_rm_vm_init(rm, VMID);
+	return gh_rm_vm_init(rm, VMID, &result->rm_error);
 }
 
 static int call_start(struct gh_rm *rm, struct result *result)
 {
-	return gh_rm_vm_start(rm, VMID);
+	return gh_rm_vm_start(rm, VMID, &result->rm_error);
 }
 
 static int call_stop(struct gh_rm *rm, struct result *result)
@@ -78,7 +82,7 @@ static int call_get_state(struct gh_rm *rm, struct result *result)
 static int call_get_resources(struct gh_rm *rm, struct result *result)
 {
 	struct gh_rm_hyp_resources *resources;
-	int ret = gh_rm_get_hyp_resources(rm, VMID, &resources);
+	int ret = gh_rm_get_hyp_resources(rm, VMID, &resources, &result->rm_error);
 
 	if (!ret) {
 		result->value = resources->resources[0].label;
@@ -127,6 +131,8 @@ static int call_create(struct gh_rm *rm, struct result *result, bool lend)
 	int ret = lend ? gh_rm_mem_lend(rm, &parcel) : gh_rm_mem_share(rm, &parcel);
 
 	result->value = parcel.mem_handle;
+	result->rm_error = parcel.why.rm_error;
+	result->append = parcel.why.append;
 	if (parcel.state != GH_RM_PARCEL_NONE)
 		gh_rm_parcel_uncharge(rm);
 	return ret;
@@ -155,6 +161,8 @@ static int call_append(struct gh_rm *rm, struct result *result)
 	};
 	int ret = gh_rm_mem_lend(rm, &parcel);
 
+	result->rm_error = parcel.why.rm_error;
+	result->append = parcel.why.append;
 	if (parcel.state != GH_RM_PARCEL_NONE)
 		gh_rm_parcel_uncharge(rm);
 	return ret;
@@ -177,20 +185,23 @@ struct call_row {
 	const char *resp;
 	size_t resp_len;
 	u32 value;
+	/* The caller gets to know the resource manager's error. */
+	bool says;
 };
 
 static const struct call_row call_rows[] = {
 	{ "VM_GET_VMID", call_get_vmid, 0x56000024, BYTES(""), REPLY("\x03\x01\0\0"),
-	  .value = 0x103 },
+	  .value = 0x103, .says = true },
 	{ "VM_ALLOC_VMID", call_alloc_vmid, 0x56000001, BYTES("\0\0\0\0"),
-	  REPLY("\x80\x02\0\0"), .value = 0x280 },
+	  REPLY("\x80\x02\0\0"), .value = 0x280, .says = true },
 	{ "VM_DEALLOC_VMID", call_dealloc_vmid, 0x56000002, BYTES(VMID_BYTES), REPLY("") },
 	{ "VM_CONFIG_IMAGE", call_configure, 0x56000009,
 	  BYTES("\x23\x81\x02\0\x04\x03\x02\x01"
 		"\x18\x17\x16\x15\x14\x13\x12\x11\x28\x27\x26\x25\x24\x23\x22\x21"
-		"\x38\x37\x36\x35\x34\x33\x32\x31\x48\x47\x46\x45\x44\x43\x42\x41"), REPLY("") },
-	{ "VM_INIT", call_init, 0x5600000b, BYTES(VMID_BYTES), REPLY("") },
-	{ "VM_START", call_start, 0x56000004, BYTES(VMID_BYTES), REPLY("") },
+		"\x38\x37\x36\x35\x34\x33\x32\x31\x48\x47\x46\x45\x44\x43\x42\x41"),
+	  REPLY(""), .says = true },
+	{ "VM_INIT", call_init, 0x5600000b, BYTES(VMID_BYTES), REPLY(""), .says = true },
+	{ "VM_START", call_start, 0x56000004, BYTES(VMID_BYTES), REPLY(""), .says = true },
 	{ "VM_STOP", call_stop, 0x56000005, BYTES("\x23\x81\x01\0\x03\0\0\0"), REPLY("") },
 	{ "VM_RESET", call_reset, 0x56000006, BYTES(VMID_BYTES), REPLY("") },
 	{ "VM_GET_STATE", call_get_state, 0x56000017, BYTES(VMID_BYTES),
@@ -198,18 +209,19 @@ static const struct call_row call_rows[] = {
 	{ "VM_GET_HYP_RESOURCES", call_get_resources, 0x56000020, BYTES(VMID_BYTES),
 	  REPLY("\x01\0\0\0" "\0\0\0\0\0\0\0\0\x54\x53\x52\x51\0\0\0\0\0\0\0\0"
 		"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"),
-	  .value = 0x51525354 },
+	  .value = 0x51525354, .says = true },
 	{ "MEM_LEND", call_lend, 0x51000012,
 	  BYTES("\0\0\0\0\x54\x53\x52\x51" "\x01\0\0\0" "\x23\x81\x05\0"
 		"\x01\0\0\0" "\0\0\x03\x04\x05\x06\x07\x08\0\x10\0\0\0\0\0\0" "\0\0\0\0"),
-	  REPLY("\x44\x33\x22\x11"), .value = 0x11223344 },
+	  REPLY("\x44\x33\x22\x11"), .value = 0x11223344, .says = true },
 	{ "MEM_SHARE", call_share, 0x51000013,
 	  BYTES("\0\0\0\0\x54\x53\x52\x51" "\x02\0\0\0" "\x23\x81\x05\0\x03\0\x07\0"
 		"\x01\0\0\0" "\0\0\x03\x04\x05\x06\x07\x08\0\x10\0\0\0\0\0\0" "\0\0\0\0"),
-	  REPLY("\x44\x33\x22\x11"), .value = 0x11223344 },
+	  REPLY("\x44\x33\x22\x11"), .value = 0x11223344, .says = true },
 	{ "MEM_APPEND", call_append, 0x51000018, 1, 1,
 	  BYTES("\x44\x33\x22\x11\x01\0\0\0"
-		"\x01\0\0\0" "\0\0\x03\x04\x05\x06\x07\x08\0\x10\0\0\0\0\0\0"), REPLY("") },
+		"\x01\0\0\0" "\0\0\x03\x04\x05\x06\x07\x08\0\x10\0\0\0\0\0\0"),
+	  REPLY(""), .says = true },
 	{ "MEM_RECLAIM", call_reclaim, 0x51000015, BYTES("\x04\x03\x02\x01\0\0\0\0"),
 	  REPLY(""), .value = GH_RM_PARCEL_NONE },
 };
@@ -270,6 +282,8 @@ static void request_is_right_to_the_byte(struct kunit *test)
 	if (row->req_len)
 		KUNIT_EXPECT_MEMEQ(test, script.req, row->req, row->req_len);
 	KUNIT_EXPECT_EQ(test, result.value, row->value);
+	KUNIT_EXPECT_EQ(test, result.rm_error, GH_RM_ERROR_OK);
+	KUNIT_EXPECT_FALSE(test, result.append);
 	KUNIT_EXPECT_EQ(test, ft->requests, row->before + 1);
 }
 
@@ -344,6 +358,9 @@ static void error_code_becomes_an_errno(struct kunit *test)
 				    errors[i].rm_error);
 		if (row->resp_len)
 			KUNIT_EXPECT_NE(test, result.value, row->value);
+		if (row->says)
+			KUNIT_EXPECT_EQ(test, result.rm_error, errors[i].rm_error);
+		KUNIT_EXPECT_EQ(test, result.append, row->id == 0x51000018);
 	}
 	KUNIT_EXPECT_EQ(test, gh_rm_stat(ft->rm, GH_RM_STAT_LOST_VMIDS), 0);
 }
@@ -368,16 +385,16 @@ static void own_vmid_is_asked_for_once(struct kunit *test)
 
 	ft->request = answer;
 	ft->priv = &script;
-	KUNIT_EXPECT_EQ(test, gh_rm_get_vmid(ft->rm, &vmid), -EBUSY);
+	KUNIT_EXPECT_EQ(test, gh_rm_get_vmid(ft->rm, &vmid, NULL), -EBUSY);
 	KUNIT_EXPECT_EQ(test, vmid, 0);
 
 	script = (struct script){ .resp = "\x03\0\0\0", .resp_len = 4, .cut = -1 };
-	KUNIT_EXPECT_EQ(test, gh_rm_get_vmid(ft->rm, &vmid), 0);
+	KUNIT_EXPECT_EQ(test, gh_rm_get_vmid(ft->rm, &vmid, NULL), 0);
 	KUNIT_EXPECT_EQ(test, vmid, 3);
 	KUNIT_EXPECT_EQ(test, ft->requests, 2);
 
 	vmid = 0;
-	KUNIT_EXPECT_EQ(test, gh_rm_get_vmid(ft->rm, &vmid), 0);
+	KUNIT_EXPECT_EQ(test, gh_rm_get_vmid(ft->rm, &vmid, NULL), 0);
 	KUNIT_EXPECT_EQ(test, vmid, 3);
 	KUNIT_EXPECT_EQ(test, ft->requests, 2);
 }
@@ -444,7 +461,7 @@ static void vmid_comes_too_late(struct kunit *test)
 	ft->request = answer_late;
 	ft->priv = late;
 	*gh_rm_call_timeout_ms(ft->rm) = FAKE_TIMEOUT_SHORT;
-	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(ft->rm, &vmid), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(ft->rm, &vmid, NULL), -ETIMEDOUT);
 	KUNIT_EXPECT_EQ(test, vmid, 0x5555);
 	fake_transport_flush(ft);
 	KUNIT_EXPECT_EQ(test, late->lost.id, 0x56000001);
@@ -476,7 +493,7 @@ static void vmid_that_comes_after_the_end_is_counted_as_lost(struct kunit *test)
 	ft->request = answer_late;
 	ft->priv = late;
 	*gh_rm_call_timeout_ms(ft->rm) = FAKE_TIMEOUT_SHORT;
-	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(ft->rm, &vmid), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(ft->rm, &vmid, NULL), -ETIMEDOUT);
 	fake_transport_flush(ft);
 
 	gh_rm_close(ft->rm);
@@ -494,7 +511,7 @@ static void vmid_that_cannot_be_read_is_counted_as_lost(struct kunit *test)
 
 	ft->request = answer;
 	ft->priv = &script;
-	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(ft->rm, &vmid), -EPROTO);
+	KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(ft->rm, &vmid, NULL), -EPROTO);
 	KUNIT_EXPECT_EQ(test, gh_rm_stat(ft->rm, GH_RM_STAT_LOST_VMIDS), 1);
 }
 
@@ -510,7 +527,7 @@ static void vmid_that_no_vm_can_have_is_refused(struct kunit *test)
 	ft->priv = &script;
 	for (i = 0; i < ARRAY_SIZE(vmids); i++) {
 		script.resp = vmids[i];
-		KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(ft->rm, &vmid), -EPROTO);
+		KUNIT_EXPECT_EQ(test, gh_rm_alloc_vmid(ft->rm, &vmid, NULL), -EPROTO);
 		KUNIT_EXPECT_EQ(test, gh_rm_stat(ft->rm, GH_RM_STAT_LOST_VMIDS), i + 1);
 	}
 }

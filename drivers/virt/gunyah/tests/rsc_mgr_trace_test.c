@@ -338,7 +338,7 @@ static void get_resources(struct replay *r, u16 vmid, const struct line *reply, 
 	const u8 *p = reply->data + 8;
 	u32 i;
 
-	KUNIT_ASSERT_EQ_MSG(test, gh_rm_get_hyp_resources(r->ft->rm, vmid, &resources), want,
+	KUNIT_ASSERT_EQ_MSG(test, gh_rm_get_hyp_resources(r->ft->rm, vmid, &resources, NULL), want,
 			    "line %u", r->at->number);
 	if (want)
 		return;
@@ -378,14 +378,14 @@ static bool ask_typed(struct replay *r, const struct line *reply, int want)
 	case VM_GET_VMID:
 		if (req->len || *gh_rm_own_vmid(rm) != GH_VMID_INVAL)
 			return false;
-		ret = gh_rm_get_vmid(rm, &vmid);
+		ret = gh_rm_get_vmid(rm, &vmid, NULL);
 		if (!want)
 			KUNIT_EXPECT_EQ(test, vmid, get_unaligned_le16(reply->data + 4));
 		break;
 	case VM_ALLOC:
 		if (!short_form || arg)
 			return false;
-		ret = gh_rm_alloc_vmid(rm, &vmid);
+		ret = gh_rm_alloc_vmid(rm, &vmid, NULL);
 		if (!want)
 			KUNIT_EXPECT_EQ(test, vmid, get_unaligned_le16(reply->data + 4));
 		break;
@@ -402,17 +402,17 @@ static bool ask_typed(struct replay *r, const struct line *reply, int want)
 					 get_unaligned_le64(req->data + 8),
 					 get_unaligned_le64(req->data + 16),
 					 get_unaligned_le64(req->data + 24),
-					 get_unaligned_le64(req->data + 32));
+					 get_unaligned_le64(req->data + 32), NULL);
 		break;
 	case VM_INIT:
 		if (!short_form)
 			return false;
-		ret = gh_rm_vm_init(rm, arg);
+		ret = gh_rm_vm_init(rm, arg, NULL);
 		break;
 	case VM_START:
 		if (!short_form)
 			return false;
-		ret = gh_rm_vm_start(rm, arg);
+		ret = gh_rm_vm_start(rm, arg, NULL);
 		break;
 	case VM_STOP:
 		if (req->len != 8 || req->data[2] != 1 || req->data[4] != 3)

@@ -426,7 +426,7 @@ static void get_resources(void)
 	memset(&call, 0, offsetof(typeof(call), reply));
 	call.active = true;
 	call.id = 0x56000020;
-	ret = gh_rm_get_hyp_resources(rm, in8(&in), &r);
+	ret = gh_rm_get_hyp_resources(rm, in8(&in), &r, NULL);
 	call.active = false;
 	FUZZ_CHECK(ret <= 0 && !ret == !!r);
 	if (!ret) {
@@ -450,24 +450,25 @@ static void vm_call(void)
 {
 	uint8_t what = in8(&in);
 	enum gh_rm_vm_status status;
+	u32 rm_error = GH_RM_ERROR_OK;
 	uint16_t vmid;
 	int ret;
 
 	switch (what % 8) {
 	case 0:
-		ret = gh_rm_alloc_vmid(rm, &vmid);
+		ret = gh_rm_alloc_vmid(rm, &vmid, &rm_error);
 		break;
 	case 1:
 		ret = gh_rm_dealloc_vmid(rm, what);
 		break;
 	case 2:
-		ret = gh_rm_get_vmid(rm, &vmid);
+		ret = gh_rm_get_vmid(rm, &vmid, &rm_error);
 		break;
 	case 3:
 		ret = gh_rm_vm_get_state(rm, what, &status);
 		break;
 	case 4:
-		ret = gh_rm_vm_configure(rm, what, 0, what, what, what, what, what);
+		ret = gh_rm_vm_configure(rm, what, 0, what, what, what, what, what, &rm_error);
 		break;
 	case 5:
 	case 6:
@@ -478,6 +479,8 @@ static void vm_call(void)
 		break;
 	}
 	FUZZ_CHECK(ret <= 0);
+	/* It refused if it has a reason, and then the errno is the reason's */
+	FUZZ_CHECK(!rm_error || ret == gh_rm_error_remap(rm_error));
 }
 
 /* Parcels */

@@ -383,6 +383,16 @@ static bool leave_out(const struct call *c, enum kind k, size_t i)
 	return is_whole(c, k, arg) || (k == BAD_ID && arg->value == c->msg);
 }
 
+/* Where a code means a limit, START says so, whatever it means elsewhere */
+static int start_errno(const struct call *c, const struct arg *arg)
+{
+	if (c->msg == RM_VM_ALLOCATE && arg->value == 0x02)
+		return -ENOSPC;
+	if ((c->msg == RM_MEM_LEND || c->msg == RM_MEM_SHARE) && arg->value == 0x03)
+		return -ENOSPC;
+	return arg->start;
+}
+
 static bool call_row(const struct call *c, enum kind k)
 {
 	struct fault_script script = {
@@ -417,7 +427,7 @@ static bool call_row(const struct call *c, enum kind k)
 		}
 		script.rules[script.n_rules - 1].arg = arg->value;
 		if (c->phase == START)
-			e.start = kinds[k].start > 0 ? arg->start : kinds[k].start;
+			e.start = kinds[k].start > 0 ? start_errno(c, arg) : kinds[k].start;
 		ok &= run_case(c->name, kinds[k].name, arg, &script, &e);
 	}
 	return ok;

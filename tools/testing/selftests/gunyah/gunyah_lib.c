@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/capability.h>
 
 #include <libfdt.h>
 
@@ -779,6 +780,20 @@ long quarantine_pages(void)
 
 	read_quarantine(&regions, &pages);
 	return pages;
+}
+
+int set_ipc_lock(bool on)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	if (on)
+		data[0].effective |= 1U << CAP_IPC_LOCK;
+	else
+		data[0].effective &= ~(1U << CAP_IPC_LOCK);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }
 
 int get_call_timeout(void)

@@ -199,6 +199,9 @@ int open_soon(void);
 int driver_unbind(void);
 int driver_bind(void);
 
+/* Has the process CAP_IPC_LOCK, with which RLIMIT_MEMLOCK does not count? 0 or -errno */
+int set_ipc_lock(bool on);
+
 /* Small files of proc, sysfs and debugfs. Contents are cut at @size. */
 int read_text(const char *path, char *text, size_t size);
 int write_text(const char *path, const char *text);

@@ -41,8 +41,8 @@ GUNYAH_TEST(shared_refused)
 
 	if (!ctl_is_production())
 		SKIP(return, "not the production policy");
-	EXPECT_EQ(-ENODEV, guest_run(g, self->dev, "hello", GUEST_SHARE));
-	EXPECT_EQ(-ENODEV, gh_start(g->vm));
+	EXPECT_EQ(-EMEDIUMTYPE, guest_run(g, self->dev, "hello", GUEST_SHARE));
+	EXPECT_EQ(-EMEDIUMTYPE, gh_start(g->vm));
 	EXPECT_STREQ("failed", fdinfo(g->vm, "state"));
 	guest_free(g);
 	EXPECT_ALL_BACK(&self->before, "at the end");

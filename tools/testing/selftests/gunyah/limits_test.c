@@ -45,8 +45,8 @@ GUNYAH_TEST(vmids)
 
 	for (round = 0; round < 3; round++) {
 		ASSERT_EQ(0, bare_guest(next, self->dev));
-		EXPECT_EQ(-ENODEV, gh_start(next->vm));
-		EXPECT_EQ(-ENODEV, gh_start(next->vm));
+		EXPECT_EQ(-ENOSPC, gh_start(next->vm));
+		EXPECT_EQ(-ENOSPC, gh_start(next->vm));
 		EXPECT_TRUE(can_write(next->image.addr));
 		guest_free(next);
 		EXPECT_ALL_BACK(&full, "after a guest too many");

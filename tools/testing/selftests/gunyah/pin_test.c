@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Every kind of memory, shared and lent, with every access; and who is charged for it */
-#include <linux/capability.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -353,20 +352,6 @@ TEST_F_TIMEOUT(pin, matrix, TEST_LIMIT)
 		}
 		free_area(&a);
 	}
-}
-
-static int set_ipc_lock(bool on)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	if (on)
-		data[0].effective |= 1U << CAP_IPC_LOCK;
-	else
-		data[0].effective &= ~(1U << CAP_IPC_LOCK);
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }
 
 /* Limits below, at and above the need; with the capability there is none */
