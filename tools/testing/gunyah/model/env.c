@@ -41,6 +41,20 @@ static bool env_mem_owned(void *e, uint64_t addr, uint64_t size)
 	return true;
 }
 
+static bool env_mem_assigned(void *e, uint64_t addr, uint64_t size, const struct rm_acl *acl,
+			     uint32_t n)
+{
+	CHECK(e == &env);
+	/* Not asked of what cannot be given */
+	CHECK(env_mem_owned(e, addr, size));
+	if (CHECK(n <= ENV_ASKED_ACLS))
+		memcpy(env.asked_acl, acl, n * sizeof(*acl));
+	env.asked_acls = n;
+	if (CHECK(env.n_asked < ENV_ASKED))
+		env.asked[env.n_asked++] = (struct rm_mem_entry) { addr, size };
+	return env.unassigned < addr || env.unassigned >= addr + size;
+}
+
 static void env_set_lent(uint64_t addr, uint64_t size, bool lent)
 {
 	uint64_t i;
@@ -141,22 +155,26 @@ static bool env_resource(void *e, uint16_t vmid, uint32_t index, struct rm_resou
 	return true;
 }
 
-static const struct rm_env_ops env_ops = {
-	.send = env_send,
-	.mem_owned = env_mem_owned,
-	.mem_lend = env_mem_lend,
-	.mem_return = env_mem_return,
-	.mem_zero = env_mem_zero,
-	.vm_init = env_vm_init,
-	.vm_start = env_vm_start,
-	.vm_kill = env_vm_kill,
-	.vm_teardown = env_vm_teardown,
-	.vm_has_rpc = env_vm_has_rpc,
-	.die = env_die,
-	.resource = env_resource,
-};
+/* All but the one that is not there everywhere */
+#define ENV_OPS						\
+	.send = env_send,				\
+	.mem_owned = env_mem_owned,			\
+	.mem_lend = env_mem_lend,			\
+	.mem_return = env_mem_return,			\
+	.mem_zero = env_mem_zero,			\
+	.vm_init = env_vm_init,				\
+	.vm_start = env_vm_start,			\
+	.vm_kill = env_vm_kill,				\
+	.vm_teardown = env_vm_teardown,			\
+	.vm_has_rpc = env_vm_has_rpc,			\
+	.die = env_die,					\
+	.resource = env_resource
 
-void env_open(enum rm_policy policy, uint32_t max_entries)
+static const struct rm_env_ops env_ops = { ENV_OPS };
+static const struct rm_env_ops env_listed_ops = { ENV_OPS, .mem_assigned = env_mem_assigned };
+
+static void env_open_with(const struct rm_env_ops *ops, enum rm_policy policy,
+			  uint32_t max_entries)
 {
 	memset(&env, 0, sizeof(env));
 	env.depth = ENV_QUEUE;
@@ -165,7 +183,17 @@ void env_open(enum rm_policy policy, uint32_t max_entries)
 	env.mem = malloc(rm_model_size(max_entries));
 	if (!env.mem)
 		abort();
-	env.m = rm_model_init(env.mem, max_entries, &env_ops, &env, policy);
+	env.m = rm_model_init(env.mem, max_entries, ops, &env, policy);
+}
+
+void env_open(enum rm_policy policy, uint32_t max_entries)
+{
+	env_open_with(&env_ops, policy, max_entries);
+}
+
+void env_open_listed(enum rm_policy policy, uint32_t max_entries)
+{
+	env_open_with(&env_listed_ops, policy, max_entries);
 }
 
 void env_close(void)

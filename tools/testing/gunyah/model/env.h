@@ -14,6 +14,8 @@
 #define ENV_PAGES	(ENV_RAM_SIZE / ENV_PAGE)
 #define ENV_QUEUE	2048
 #define ENV_MESSAGE	(63 * 232)
+#define ENV_ASKED	16
+#define ENV_ASKED_ACLS	4
 
 enum { CONTINUATION, REQUEST, REPLY, NOTIFICATION };
 
@@ -45,6 +47,12 @@ struct env {
 	uint64_t zeroed;		/* bytes */
 	/* Memory counts as the host's even while it is lent */
 	bool blind;
+	/* What those who keep a list were asked since env_open_listed() */
+	struct rm_acl asked_acl[ENV_ASKED_ACLS];
+	uint32_t asked_acls;
+	struct rm_mem_entry asked[ENV_ASKED];
+	uint32_t n_asked;
+	uint64_t unassigned;		/* a page that is not with whom it is to be */
 
 	uint64_t now_ms;
 
@@ -62,6 +70,8 @@ struct env {
 extern struct env env;
 
 void env_open(enum rm_policy policy, uint32_t max_entries);
+/* Where somebody else keeps a list of who has which memory, too */
+void env_open_listed(enum rm_policy policy, uint32_t max_entries);
 void env_close(void);
 /* As a request, in as many packets as it takes */
 void env_request(uint16_t seq, uint32_t id, const void *payload, uint32_t len);

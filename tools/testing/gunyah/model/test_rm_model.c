@@ -1203,6 +1203,105 @@ static void append(void)
 	env_close();
 }
 
+static bool asked(uint32_t i, uint64_t addr, uint64_t size)
+{
+	return i < env.n_asked && env.asked[i].addr == addr && env.asked[i].size == size;
+}
+
+static bool asked_acl(uint32_t i, uint16_t vmid, uint8_t rights)
+{
+	return i < env.asked_acls && env.asked_acl[i].vmid == vmid &&
+	       env.asked_acl[i].rights == rights;
+}
+
+/* A parcel of two entries that is still open */
+static uint32_t give_listed(uint32_t id, uint32_t *handle)
+{
+	uint32_t error;
+
+	env.n_asked = 0;
+	env.asked_acls = 0;
+	put_header(0, 3, 0);
+	put(id == MEM_SHARE ? 2 : 1, 4);
+	put_acl(VM, R);
+	if (id == MEM_SHARE)
+		put_acl(HOST, RWX);
+	put(2, 4);
+	put_entry(IMAGE + 0x4000, 0x2000);
+	put_entry(IMAGE, 0x1000);
+	put(0, 4);
+	error = call(id);
+	if (!error)
+		*handle = le32(reply.data + 4);
+	return error;
+}
+
+/* Whoever keeps a list of who has which memory is asked about each entry, and has a say. */
+static void memory_is_assigned_before_it_is_given(void)
+{
+	static const uint32_t ids[] = { MEM_LEND, MEM_SHARE };
+	uint32_t handle = 0, k;
+
+	for (k = 0; k < ARRAY_SIZE(ids); k++) {
+		uint32_t lent = ids[k] == MEM_LEND;
+
+		env_open_listed(RM_POLICY_PRODUCTION, 16);
+		n_notes = 0;
+		vm_alloc();
+
+		/* With all of the list, whose it is to be as the message says */
+		CHECK_EQ(give_listed(ids[k], &handle), RM_OK);
+		CHECK_EQ(env.n_asked, 2);
+		CHECK(asked(0, IMAGE + 0x4000, 0x2000));
+		CHECK(asked(1, IMAGE, 0x1000));
+		CHECK_EQ(env.asked_acls, lent ? 1 : 2);
+		CHECK(asked_acl(0, VM, R));
+		CHECK(lent || asked_acl(1, HOST, RWX));
+		CHECK_EQ(env.lent_pages, lent * 3);
+		CHECK_EQ(env.zeroed, 0x3000);
+
+		/* What is appended, too; a list that is refused changes nothing. */
+		env.unassigned = IMAGE + 0x9000;
+		env.asked_acls = 0;
+		CHECK_EQ(append_list(handle, 3, 1, IMAGE + 0x8000, 0x1000), RM_MEM_INVALID);
+		CHECK_EQ(env.n_asked, 4);
+		CHECK(asked(2, IMAGE + 0x8000, 0x1000));
+		CHECK(asked(3, IMAGE + 0x9000, 0x1000));
+		CHECK(asked_acl(0, VM, R));
+		CHECK_EQ(env.lent_pages, lent * 3);
+		CHECK_EQ(env.zeroed, 0x3000);
+		CHECK_EQ(append_list(handle, 1, 1, IMAGE + 0x8000, 0x1000), RM_OK);
+		CHECK_EQ(env.lent_pages, lent * 4);
+
+		/* When it comes back nobody is asked. */
+		env.n_asked = 0;
+		CHECK_EQ(mem_reclaim(handle, 0), RM_OK);
+		CHECK_EQ(env.n_asked, 0);
+		CHECK_EQ(env.lent_pages, 0);
+
+		/* The last page of the last entry is enough; there is no parcel then. */
+		env.zeroed = 0;
+		env.unassigned = IMAGE + 0x5000;
+		CHECK_EQ(give_listed(ids[k], &handle), RM_MEM_INVALID);
+		env.unassigned = IMAGE;
+		CHECK_EQ(give_listed(ids[k], &handle), RM_MEM_INVALID);
+		CHECK_EQ(env.n_asked, 2);
+		CHECK_EQ(env.lent_pages, 0);
+		CHECK_EQ(env.zeroed, 0);
+		CHECK_EQ(rm_model_parcels(env.m), 0);
+		env.unassigned = 0;
+		CHECK_EQ(give_listed(ids[k], &handle), RM_OK);
+
+		/* Memory of other parcels, or of nobody, is refused without asking. */
+		env.n_asked = 0;
+		CHECK_EQ(mem_append1(handle, 0, IMAGE, 0x1000), RM_MEM_INVALID);
+		CHECK_EQ(mem_append1(handle, 0, ENV_RAM - 0x1000, 0x1000), RM_MEM_INVALID);
+		CHECK_EQ(mem_append1(handle, 0, IMAGE + 0x8000, 0x1008), RM_ARGUMENT_INVALID);
+		CHECK_EQ(env.n_asked, 0);
+		env_close();
+	}
+}
+
 static void an_open_parcel(void)
 {
 	uint32_t handle;
@@ -2231,6 +2330,7 @@ void rm_model_tests(void)
 	RUN(handles_are_counted);
 	RUN(list_limit);
 	RUN(append);
+	RUN(memory_is_assigned_before_it_is_given);
 	RUN(an_open_parcel);
 	RUN(a_very_large_parcel);
 	RUN(entries_run_out);
