@@ -2518,6 +2518,66 @@ static void good_call(void)
 		is(scm_assign(n_ranges, n_src, n_dst), code, what);	\
 	} while (0)
 
+#define NOT_CHANGED	(~0UL)
+
+/* A call of two ranges, sources and destinations with these instead of its own */
+static int scm_raw(u64 ranges, u64 ranges_size, u64 src, u64 src_size, u64 dst, u64 dst_size,
+		   u64 last)
+{
+	u64 x[6] = { SCM_ASSIGN, SCM_ASSIGN_ARGS };
+
+	good_call();
+	x[2] = ranges == NOT_CHANGED ? (u64)scm.range : ranges;
+	x[3] = ranges_size == NOT_CHANGED ? 2 * sizeof(scm.range[0]) : ranges_size;
+	x[4] = src == NOT_CHANGED ? (u64)scm.src : src;
+	x[5] = (u64)scm.more;
+	scm.more[0] = src_size == NOT_CHANGED ? sizeof(scm.src[0]) : src_size;
+	scm.more[1] = dst == NOT_CHANGED ? (u64)scm.dst : dst;
+	scm.more[2] = dst_size == NOT_CHANGED ? 2 * sizeof(scm.dst[0]) : dst_size;
+	scm.more[3] = last;
+	smccc_smc(x);
+	scm.more[3] = 0;
+	return x[0] ? (int)x[0] : (int)x[1];
+}
+
+/* Lists that are not where they may be, or not of whole elements */
+static void test_tz_lists(void)
+{
+	const u64 as = NOT_CHANGED, hyp = 0x40080000;
+	u32 i;
+
+	is(scm_raw(hyp, as, as, as, as, as, 0), SCM_EINVAL_ADDR,
+	   "ranges in the hypervisor's memory");
+	is(scm_raw(as, as, hyp, as, as, as, 0), SCM_EINVAL_ADDR,
+	   "sources in the hypervisor's memory");
+	is(scm_raw(as, as, as, as, hyp, as, 0), SCM_EINVAL_ADDR,
+	   "destinations in the hypervisor's memory");
+	is(scm_raw(as, 17, as, as, as, as, 0), SCM_EINVAL_ARG, "a range and a part of one");
+	is(scm_raw(as, as, as, 5, as, as, 0), SCM_EINVAL_ARG, "a source and a part of one");
+	is(scm_raw(as, as, as, as, as, 25, 0), SCM_EINVAL_ARG, "a destination and a part of one");
+	is(scm_raw(as, as, as, as, as, as, 1), SCM_EINVAL_ARG, "an argument that is not 0");
+	is(away(), 0, "nothing came of all this, either");
+	is(scm_raw(as, as, as, as, as, as, 0), 0, "without any of it, two pages to two");
+	ok(away() == 2 && aborts_on(BIG, false) && aborts_on(BIG + 0x2000, false) &&
+	   !aborts_on(BIG + 0x1000, false), "  just these");
+	scm.range[0] = (struct range){ BIG, PAGE_SIZE };
+	scm.src[0] = 4;
+	scm.src[1] = RM_MANAGED;
+	scm.dst[0] = (struct destination){ RM_HOST_VMID, 7, 0, 0, 0 };
+	is(scm_assign(2, 2, 1), 0, "  and back");
+	good_call();
+	scm.range[1].addr = BIG + PAGE_SIZE;
+	is(scm_assign(2, 1, 1), 0, "ranges side by side");
+	is(assign_back(BIG, 2 * PAGE_SIZE, RM_MANAGED, false), 0, "  and back, as one");
+	good_call();
+	for (i = 0; i < 33; i++)
+		scm.range[i] = (struct range){ BIG + i * PAGE_SIZE, PAGE_SIZE };
+	is(scm_assign(33, 1, 1), SCM_EINVAL_ARG, "one range too many");
+	ok(!away() && !scm_assign(32, 1, 1) && away() == 32, "  but one less");
+	is(assign_back(BIG, 32 * PAGE_SIZE, RM_MANAGED, false), 0, "  and back");
+	is(away(), 0, "all");
+}
+
 static void test_tz_refusals(void)
 {
 	u64 x[6] = { SCM_ASSIGN, SCM_ASSIGN_ARGS + 1, (u64)scm.range, 16, (u64)scm.src,
@@ -2552,6 +2612,7 @@ static void test_tz_refusals(void)
 	bad_call(scm.dst[0].rights = 0, 1, 1, 1, SCM_EINVAL_ARG, "no rights");
 	bad_call(scm.dst[0].rights = 8, 1, 1, 1, SCM_EINVAL_ARG, "rights that there are not");
 	bad_call(scm.dst[0].context_size = 1, 1, 1, 1, SCM_EINVAL_ARG, "context");
+	bad_call(scm.dst[0].context = BIG, 1, 1, 1, SCM_EINVAL_ARG, "context without a size");
 	good_call();
 	smccc_smc(x);
 	is(x[0], (u64)SCM_EINVAL_ARG, "other types of arguments");
@@ -2683,6 +2744,7 @@ static void test_trustzone(void)
 	test_tz_share(vmid);
 	is(call_vmid(MSG_DEALLOCATE, vmid, NULL), 0, "VM_DEALLOCATE");
 	test_tz_refusals();
+	test_tz_lists();
 	test_tz_sets();
 	test_tz_rules();
 	test_tz_guest();
