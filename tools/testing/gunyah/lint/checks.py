@@ -375,6 +375,9 @@ LAYERS = (
     ("drivers/virt/gunyah/gunyah_*.c", "linux/gunyah_vm_mgr.h"),
     # The model is not to agree with the drivers because it is made of them
     ("drivers/virt/gunyah/tests/rm_model.[ch]", "tests/rm_model.h tools/testing/gunyah/lab_ctl.h"),
+    # Has a copy of what it tests
+    ("drivers/virt/gunyah/tests/platform_hooks_test.c",
+     "linux/gunyah.h rsc_mgr.h gunyah_platform_hooks.c"),
     ("drivers/virt/gunyah/tests/*",
      "linux/gunyah.h linux/gunyah_rsc_mgr.h uapi/linux/gunyah.h trace/events/gunyah.h "
      "rsc_mgr.h rsc_mgr_msg.h vm_mgr.h gunyah_vcpu.h gunyah_qcom.h "
