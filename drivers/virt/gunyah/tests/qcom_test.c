@@ -925,7 +925,168 @@ static void provider_is_not_unloaded_while_it_has_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tz->n, 0);
 }
 
+/* A module that nobody has loaded, to count the references to it */
+static struct module *fake_module(struct kunit *test)
+{
+	struct module *module = kunit_kzalloc(test, sizeof(*module), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, module);
+#ifdef CONFIG_MODULE_UNLOAD
+	/* What it has of itself */
+	atomic_set(&module->refcnt, 1);
+#else
+	kunit_skip(test, "modules cannot be unloaded");
+#endif
+	return module;
+}
+
+static int fake_module_refs(struct module *module)
+{
+#ifdef CONFIG_MODULE_UNLOAD
+	return module_refcount(module);
+#else
+	return 0;
+#endif
+}
+
+static void unregister(void *ops)
+{
+	gh_rm_unregister_platform_ops(ops);
+}
+
+/* As gunyah_qcom, in a module of which the references can be seen */
+static struct gh_rm_platform_ops *count_references(struct kunit *test)
+{
+	struct gh_rm_platform_ops *ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	*ops = gh_qcom_ops;
+	ops->owner = fake_module(test);
+	gh_rm_unregister_platform_ops(&gh_qcom_ops);
+	KUNIT_ASSERT_EQ(test, gh_rm_register_platform_ops(ops), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, unregister, ops), 0);
+	return ops;
+}
+
+static void references_are_given_back(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct memory *mem = new_memory(test, PIECES);
+	struct gh_rm_platform_ops *ops = count_references(test);
+
+	/* Nobody has memory */
+	KUNIT_EXPECT_EQ(test, gh_rm_check_platform(ft->rm), 0);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 0);
+	tz->available = false;
+	KUNIT_EXPECT_EQ(test, gh_rm_check_platform(ft->rm), -ENOPKG);
+	tz->available = true;
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 0);
+
+	/* ... nor will have any */
+	mem->error = GH_RM_ERROR_BUSY;
+	KUNIT_EXPECT_EQ(test, lend(ft, mem), -EBUSY);
+	KUNIT_EXPECT_NULL(test, mem->base.platform);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 0);
+	mem->error = 0;
+	tz_fail(0, TZ_NEVER, 7);
+	KUNIT_EXPECT_EQ(test, lend(ft, mem), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 0);
+
+	/* Until the last piece is back */
+	tz_fail(TZ_NEVER, TZ_NEVER, 0);
+	KUNIT_EXPECT_EQ(test, lend(ft, mem), 0);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 1);
+	tz_fail(TZ_NEVER, PIECES - 1, 7);
+	KUNIT_EXPECT_EQ(test, reclaim(ft, mem), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, mem->base.n_assigned, 1);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 1);
+	gh_rm_unregister_platform_ops(ops);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 1);
+	tz_fail(TZ_NEVER, TZ_NEVER, 0);
+	KUNIT_EXPECT_EQ(test, reclaim(ft, mem), 0);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 0);
+	KUNIT_EXPECT_EQ(test, tz->n, 0);
+}
+
+/* While it has memory it is called, so from the first piece on it must not go. */
+static int module_refs_meanwhile;
+
+static int counting_pre_mem_share(const struct gh_rm_mem_parcel *parcel, u64 addr, u64 size)
+{
+	module_refs_meanwhile = min(module_refs_meanwhile,
+				    fake_module_refs(parcel->platform->owner));
+	return gh_qcom_ops.pre_mem_share(parcel, addr, size);
+}
+
+static int counting_post_mem_reclaim(const struct gh_rm_mem_parcel *parcel, u64 addr, u64 size)
+{
+	module_refs_meanwhile = min(module_refs_meanwhile,
+				    fake_module_refs(parcel->platform->owner));
+	return gh_qcom_ops.post_mem_reclaim(parcel, addr, size);
+}
+
+static void provider_is_held_while_it_is_called(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct memory *mem = new_memory(test, PIECES);
+	struct gh_rm_platform_ops *ops = count_references(test);
+
+	ops->pre_mem_share = counting_pre_mem_share;
+	ops->post_mem_reclaim = counting_post_mem_reclaim;
+	module_refs_meanwhile = INT_MAX;
+	KUNIT_EXPECT_EQ(test, lend(ft, mem), 0);
+	KUNIT_EXPECT_EQ(test, module_refs_meanwhile, 1);
+	KUNIT_EXPECT_EQ(test, reclaim(ft, mem), 0);
+	KUNIT_EXPECT_EQ(test, module_refs_meanwhile, 1);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 0);
+}
+
+static void provider_that_is_being_unloaded_is_none(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct memory *mem = new_memory(test, PIECES);
+	struct gh_rm_platform_ops *ops = count_references(test);
+
+	kunit_activate_static_stub(test, gh_rm_platform_is_qcom, platform_is_qcom);
+	ops->owner->state = MODULE_STATE_GOING;
+	KUNIT_EXPECT_NULL(test, gh_rm_platform_get());
+	KUNIT_EXPECT_EQ(test, gh_rm_check_platform(ft->rm), -ENOPKG);
+	KUNIT_EXPECT_EQ(test, lend(ft, mem), -ENOPKG);
+	expect(ft, mem, GH_RM_PARCEL_NONE, 0);
+	KUNIT_EXPECT_EQ(test, tz->given, 0);
+	KUNIT_EXPECT_EQ(test, fake_module_refs(ops->owner), 0);
+}
+
+static void provider_need_not_say_that_it_is_ready(struct kunit *test)
+{
+	struct fake_transport *ft = fake_transport_create(test);
+	struct memory *mem = new_memory(test, PIECES);
+	struct gh_rm_platform_ops *ops = count_references(test);
+
+	ops->ready = NULL;
+	KUNIT_EXPECT_EQ(test, gh_rm_check_platform(ft->rm), 0);
+	KUNIT_EXPECT_EQ(test, lend(ft, mem), 0);
+	KUNIT_EXPECT_EQ(test, reclaim(ft, mem), 0);
+	KUNIT_EXPECT_EQ(test, tz->returned, PIECES);
+}
+
 static const struct gh_qcom_scm *qcom_test_real_scm;
+
+/* Wherever the tests run the driver of the firmware has none to drive. */
+static void firmware_without_a_driver_is_not_asked(struct kunit *test)
+{
+	struct memory *mem = new_memory(test, 1);
+
+	if (IS_REACHABLE(CONFIG_QCOM_SCM) && qcom_scm_is_available())
+		kunit_skip(test, "it has one");
+
+	gh_qcom_scm = qcom_test_real_scm;
+	KUNIT_EXPECT_EQ(test, gh_qcom_ops.ready(), -EPROBE_DEFER);
+	KUNIT_EXPECT_EQ(test, gh_qcom_ops.pre_mem_share(&mem->base, SZ_1M, PAGE_SIZE),
+			-EPROBE_DEFER);
+	KUNIT_EXPECT_EQ(test, gh_qcom_ops.post_mem_reclaim(&mem->base, SZ_1M, PAGE_SIZE),
+			-EPROBE_DEFER);
+}
 
 static int qcom_test_init(struct kunit *test)
 {
@@ -972,6 +1133,11 @@ static struct kunit_case qcom_cases[] = {
 	KUNIT_CASE(provider_whose_firmware_is_not_there_is_none),
 	KUNIT_CASE(provider_that_has_gone_is_told_of_what_it_has),
 	KUNIT_CASE(provider_is_not_unloaded_while_it_has_memory),
+	KUNIT_CASE(references_are_given_back),
+	KUNIT_CASE(provider_is_held_while_it_is_called),
+	KUNIT_CASE(provider_that_is_being_unloaded_is_none),
+	KUNIT_CASE(provider_need_not_say_that_it_is_ready),
+	KUNIT_CASE(firmware_without_a_driver_is_not_asked),
 	{}
 };
 
