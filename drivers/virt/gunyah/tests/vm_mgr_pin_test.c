@@ -7,8 +7,12 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/anon_inodes.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
@@ -280,6 +284,96 @@ static void pages_in_use(struct kunit *test)
 	kunit_deactivate_static_stub(test, gh_vm_pin_pages);
 }
 
+/* It may take a while until whoever uses them has finished. */
+static void pages_in_use_are_given_time(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new(vt);
+	unsigned long begin;
+
+	kunit_activate_static_stub(test, gh_vm_pin_pages, pin_in_use);
+	used = (struct in_use) { .times = 3, .ret = -ENOMEM, .there = true };
+	begin = jiffies;
+	KUNIT_EXPECT_EQ(test, vm_add_mem(vt, vm, &image_region), 0);
+	KUNIT_EXPECT_GE(test, jiffies - begin, 3 * msecs_to_jiffies(20));
+	kunit_deactivate_static_stub(test, gh_vm_pin_pages);
+	KUNIT_EXPECT_EQ(test, vm_remove_mem(vt, vm, LABEL_IMAGE), 0);
+}
+
+/**
+ * struct mm_reader - Has memory locked for reading until whoever wants to write is killed
+ * @vt: the test
+ * @mm: the memory
+ * @writer: who is killed as soon as it waits
+ * @task: the thread that does so
+ * @locked: completed when it is locked
+ * @waited: somebody waited for it
+ */
+static struct mm_reader {
+	struct vm_test *vt;
+	struct mm_struct *mm;
+	struct task_struct *writer;
+	struct task_struct *task;
+	struct completion locked;
+	bool waited;
+} mm_reader;
+
+#define MM_READER_TRIES	1000
+
+static int mm_read(void *unused)
+{
+	int i;
+
+	mmap_read_lock(mm_reader.mm);
+	complete(&mm_reader.locked);
+	for (i = 0; i < MM_READER_TRIES && !mm_reader.waited; i++) {
+		mm_reader.waited = mmap_lock_is_contended(mm_reader.mm);
+		usleep_range(1000, 2000);
+	}
+	send_sig(SIGKILL, mm_reader.writer, 1);
+	/* The next to wait cannot be killed. */
+	for (i = 0; i < MM_READER_TRIES && vm_pinned(mm_reader.vt); i++)
+		usleep_range(1000, 2000);
+	mmap_read_unlock(mm_reader.mm);
+	return 0;
+}
+
+static int pin_and_lock(unsigned long addr, unsigned long n, unsigned int gup_flags,
+			struct page **pages)
+{
+	int ret = pin_user_pages_fast(addr, n, gup_flags, pages);
+
+	wake_up_process(mm_reader.task);
+	wait_for_completion(&mm_reader.locked);
+	return ret;
+}
+
+/* It is pinned by then. */
+static void killed_before_it_is_kept_out(struct kunit *test)
+{
+	struct vm_test *vt = test->priv;
+	struct vm *vm = vm_new(vt);
+
+	mm_reader = (struct mm_reader) { .vt = vt, .mm = current->mm, .writer = current };
+	init_completion(&mm_reader.locked);
+	mm_reader.task = kthread_create(mm_read, NULL, "mm_read");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(mm_reader.task));
+	get_task_struct(mm_reader.task);
+	allow_signal(SIGKILL);
+	kunit_activate_static_stub(test, gh_vm_pin_pages, pin_and_lock);
+	KUNIT_EXPECT_EQ(test, vm_add_mem(vt, vm, &image_region), -EINTR);
+	kunit_deactivate_static_stub(test, gh_vm_pin_pages);
+	kthread_stop_put(mm_reader.task);
+	flush_signals(current);
+
+	KUNIT_EXPECT_TRUE(test, mm_reader.waited);
+	KUNIT_EXPECT_EQ(test, vm->ghvm->n_regions, 0);
+	KUNIT_EXPECT_EQ(test, vm_pinned(vt), 0);
+	KUNIT_EXPECT_EQ(test, vt->mm->locked_vm, 0UL);
+	KUNIT_EXPECT_EQ(test, vm_add_mem(vt, vm, &image_region), 0);
+	KUNIT_EXPECT_EQ(test, vm_remove_mem(vt, vm, LABEL_IMAGE), 0);
+}
+
 /* It is not the first, and the window not all of it. */
 static void image_is_the_region_with_the_window(struct kunit *test)
 {
@@ -310,6 +404,8 @@ static struct kunit_case vm_mgr_pin_cases[] = {
 	KUNIT_CASE(lent_memory_is_kept_out),
 	KUNIT_CASE(pages_in_use),
 	KUNIT_CASE(image_is_the_region_with_the_window),
+	KUNIT_CASE(pages_in_use_are_given_time),
+	KUNIT_CASE(killed_before_it_is_kept_out),
 	{}
 };
 
