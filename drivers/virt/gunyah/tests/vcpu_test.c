@@ -1374,6 +1374,22 @@ static void guest_that_powers_off(struct kunit *test)
 	expect_status_for_ever(v, GH_VM_STATUS_EXITED, GH_VM_EXIT_TYPE_PSCI_POWER_OFF, NULL, 0);
 }
 
+/* Nothing is left of it, and it can be added when there is room for a file. */
+static void no_vcpu_without_a_file(struct kunit *test)
+{
+	struct rlimit *rlim = &current->signal->rlim[RLIMIT_NOFILE];
+	const struct rlimit saved = *rlim;
+	unsigned int refs;
+
+	ct.vm = vm_new_complete(ct.vt);
+	refs = kref_read(&ct.vm->ghvm->kref);
+	WRITE_ONCE(rlim->rlim_cur, 0);
+	KUNIT_EXPECT_EQ(test, add_vcpu(ct.vm, 0), -EMFILE);
+	*rlim = saved;
+	KUNIT_EXPECT_EQ(test, kref_read(&ct.vm->ghvm->kref), refs);
+	new_vcpu(test, ct.vm, 0);
+}
+
 static int vcpu_test_init(struct kunit *test)
 {
 	unsigned int i;
@@ -1454,6 +1470,7 @@ static struct kunit_case vcpu_cases[] = {
 	KUNIT_CASE_PARAM(end_that_the_vcpu_shows_first, shown_gen_params),
 	KUNIT_CASE(first_vcpu_that_knows_counts),
 	KUNIT_CASE(guest_that_powers_off),
+	KUNIT_CASE(no_vcpu_without_a_file),
 	{}
 };
 
