@@ -219,7 +219,8 @@ endif
 	@for lab in $(lab)/lab/*; do \
 		sed $(tzmem) -e "s|^run /tests/\*$$|$$(cd $(root) && printf 'run /%s\\n' tests/*)|" $$lab \
 			>$(root)/lab/$${lab##*/} || exit 1; \
-		$(if $(filter coverage,$(SAN)),echo 'run /bin/gcov_save' >>$(root)/lab/$${lab##*/};) \
+		$(if $(filter coverage,$(SAN)),sed -i -e '/^kexec/d' -e '/kexec_test leave/d' $(root)/lab/$${lab##*/} && \
+			echo 'run /bin/gcov_save' >>$(root)/lab/$${lab##*/} || exit 1;) \
 	done
 	@$(step) initramfs $(lab)/initramfs.py $(initramfs) $(root)
 
@@ -447,9 +448,9 @@ suite-qcom:
 
 # Memory that pages have to be moved out of to be lent, and another node to move them to. No
 # ITS: without EFI the next kernel does not know that the tables of the last one are in use.
+safety	:= --append 'movablecore=128M numa=fake=2'
 suite-safety:
-	@$(boot) safety --append 'movablecore=128M numa=fake=2' --qemu='-machine its=off' \
-		--timeout 400 \
+	@$(boot) safety $(safety) --qemu='-machine its=off' --timeout 400 \
 		--wanted 'no hibernation: 1 VMs' --wanted 'Starting new kernel' \
 		--wanted 'were not given back' --log $(log)/boot-safety.log
 
@@ -468,7 +469,8 @@ san-boot-kcsan := --cpus 3
 suite-cpus1 suite-cpus4: suite-cpus%:
 	@$(boot) lifecycle --name cpus$* --cpus $* --log $(log)/boot-cpus$*.log
 
-# Each boot leaves its counters; the unit tests run when the modules are loaded
+# Each boot leaves its counters; the unit tests run when the modules are loaded. What is
+# left to the next kernel, by kexec, would leave none.
 cov	:= $(build)/coverage
 coverage: deps
 	@rm -rf $(cov)
@@ -476,9 +478,11 @@ coverage: deps
 
 cov-share := -device virtio-9p-device,fsdev=gcov,mount_tag=gcov -fsdev \
 	local,id=gcov,security_model=mapped-xattr
-coverage-boots := kunit selftest policy lost
+coverage-boots := kunit selftest policy lost qcom safety
 cov-args-kunit := $(kunit-booted)
 cov-args-policy := --policy debug --append hyp.node=binding
+cov-args-qcom := --policy debug --append hyp.qcom=1
+cov-args-safety := $(safety) --wanted 'no hibernation: 1 VMs'
 coverage-suites:
 	@$(lab)/check.py image $(coverage-boots:%=coverage-%:image) coverage
 	@echo "the report: $(cov:$(CURDIR)/%=%)/report/index.html, coverage.txt"

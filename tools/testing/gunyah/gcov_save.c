@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #define COUNTERS	"/sys/kernel/debug/gcov"
 #define SHARE		"/mnt"
+#define DRIVER		"/sys/bus/virtio/drivers/9pnet_virtio/"
 
 static int copied;
 
@@ -52,11 +54,38 @@ static int visit(const char *path, const struct stat *st, int type, struct FTW *
 	return -1;
 }
 
+static bool write_name(const char *path, const char *name)
+{
+	int fd = open(path, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, name, strlen(name)) == (ssize_t)strlen(name);
+
+	return !close(fd) && ok;
+}
+
+/* The driver does not set the device up again after a suspend: have it do so */
+static bool bind_again(void)
+{
+	bool ok = false;
+	glob_t devices;
+
+	if (!glob(DRIVER "virtio*", 0, NULL, &devices)) {
+		const char *name = devices.gl_pathv[0] + strlen(DRIVER);
+
+		ok = write_name(DRIVER "unbind", name) && write_name(DRIVER "bind", name);
+	}
+	globfree(&devices);
+	return ok;
+}
+
 int main(void)
 {
 	bool bad;
 
 	printf("TAP version 13\n1..1\n");
+	if (!bind_again()) {
+		printf("not ok 1 bind: %s\n", strerror(errno));
+		return 1;
+	}
 	if (mount("gcov", SHARE, "9p", 0, "trans=virtio,version=9p2000.L")) {
 		printf("not ok 1 mount: %s\n", strerror(errno));
 		return 1;
