@@ -2,9 +2,11 @@
 /*
  * The host sleeps: what it refuses while guests have memory, and guests that are there
  * before and after. Up to the point to which a kernel with CONFIG_PM_DEBUG goes when it
- * is told to test; it stays there for a few seconds, and comes back by itself.
+ * is told to test; it stays there for a few seconds, and comes back by itself. Or truly,
+ * until the alarm of an RTC.
  */
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "gunyah_test.h"
 
@@ -13,6 +15,14 @@
 #define ASLEEP_S	"4"
 #define EVENT_DELAY_MS	2500
 #define SHORT_MS	500
+
+#define RTC		"/sys/class/rtc/rtc0/"
+#define RTC_IRQ		"rtc-pl031"
+/* An alarm is this much early at most, as an RTC counts whole seconds */
+#define ALARM_S		6
+#define ASLEEP_MS	((ALARM_S - 1) * 1000)
+/* A slow machine takes longer to fall asleep */
+#define MAX_ALARM_S	(4 * ALARM_S)
 
 static int go_to(const char *state, const char *level)
 {
@@ -122,7 +132,8 @@ static void sleeps(struct __test_metadata *_metadata, FIXTURE_DATA(gunyah) *self
 	EXPECT_EQ(0, guest_cycle(&c, self->dev, "hello", &info));
 	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
 	b->page->stop = 1;
-	EXPECT_EQ(0, vcpu_thread_join(&thread));
+	/* Else it does not end */
+	ASSERT_EQ(0, vcpu_thread_join(&thread));
 	EXPECT_EQ(0, guest_wait(b));
 	a->page->stop = 1;
 	EXPECT_EQ(0, guest_wait(a));
@@ -162,6 +173,165 @@ GUNYAH_TEST(told_while_asleep)
 	EXPECT_EQ(0, suspend("platform"));
 	/* It was not over before the message came */
 	EXPECT_LT(begin + EVENT_DELAY_MS, now_ms());
+	EXPECT_EQ(2, ctl_read(GH_LAB_CTL_FAULT_HITS));
+	EXPECT_EQ(0, guest_wait(g));
+	EXPECT_EQ(0, gh_exit_info(g->vm, &info));
+	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
+}
+
+static long read_number(const char *path)
+{
+	char text[32] = "";
+
+	return read_text(path, text, sizeof(text)) < 0 ? -1 : atol(text);
+}
+
+/* The number of the RTC's interrupt, 0 if there is none */
+static long rtc_irq(void)
+{
+	FILE *f = fopen("/proc/interrupts", "re");
+	char line[256];
+	long irq = 0;
+
+	while (f && !irq && fgets(line, sizeof(line), f))
+		if (strstr(line, RTC_IRQ))
+			irq = atol(line);
+	if (f)
+		fclose(f);
+	return irq;
+}
+
+static bool can_sleep(void)
+{
+	char text[64] = "";
+
+	read_text(POWER "state", text, sizeof(text));
+	return strstr(text, "freeze") && !access(RTC "wakealarm", W_OK) && rtc_irq() > 0 &&
+	       read_number(POWER "suspend_stats/success") >= 0;
+}
+
+/*
+ * Sleeps until something wakes the host up. The alarm does so at least ASLEEP_MS later.
+ * If that went off first, as falling asleep took longer, the kernel does not sleep, as it
+ * was told how many such events there had been.
+ */
+static int sleep_until_alarm(void)
+{
+	char text[32];
+	int err, s;
+
+	for (s = ALARM_S; s <= MAX_ALARM_S; s *= 2) {
+		if (read_text(POWER "wakeup_count", text, sizeof(text)) < 0)
+			return -EIO;
+		err = write_text(POWER "wakeup_count", text);
+		if (err)
+			return err;
+		snprintf(text, sizeof(text), "+%d", s);
+		write_text(RTC "wakealarm", "0");
+		err = write_text(RTC "wakealarm", text);
+		if (err)
+			return err;
+		err = write_text(POWER "state", "freeze");
+		write_text(RTC "wakealarm", "0");
+		if (err != -EBUSY)
+			break;
+	}
+	return err;
+}
+
+/* Goes on while the host sleeps */
+static uint64_t boot_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+static uint64_t longest_pause_ms(const struct guest *g)
+{
+	uint64_t hz;
+
+	asm("mrs %0, cntfrq_el0" : "=r" (hz));
+	return *(volatile uint64_t *)&g->page->pause * 1000 / hz;
+}
+
+/* A guest that the hypervisor schedules goes on meanwhile, and memory stays where it is */
+GUNYAH_TEST(sleeps_until_alarm)
+{
+	struct guest *a = &self->guest, *b = &self->other;
+	long slept = read_number(POWER "suspend_stats/success");
+	uint32_t faults, lent;
+	struct gh_vm_exit_info info;
+	struct vcpu_thread thread;
+	struct resources with;
+
+	if (!can_sleep())
+		SKIP(return, "cannot sleep, or not wake up");
+	ASSERT_EQ(0, guest_run(a, self->dev, "count", 0));
+	ASSERT_EQ(0, guest_run_vcpus(b, self->dev, "count", 1));
+	ASSERT_EQ(0, vcpu_thread_start(&thread, &b->vcpu[0], vcpu_run_to_end));
+	EXPECT_EQ(0, guest_wait_count(a, 2));
+	EXPECT_EQ(0, guest_wait_count(b, 2));
+	resources_read(&with);
+	lent = ctl_read(GH_LAB_CTL_LENT_PAGES);
+	faults = ctl_read(GH_LAB_CTL_HOST_FAULTS);
+	EXPECT_GT(ASLEEP_MS / 2, longest_pause_ms(b));
+
+	EXPECT_EQ(0, sleep_until_alarm());
+	EXPECT_EQ(slept + 1, read_number(POWER "suspend_stats/success"));
+	EXPECT_EQ(rtc_irq(), read_number(POWER "pm_wakeup_irq"));
+
+	EXPECT_EQ(0, guest_wait_count(a, 2));
+	EXPECT_EQ(0, guest_wait_count(b, 2));
+	/* The other one's thread was frozen, so this is how long it took */
+	EXPECT_LT(ASLEEP_MS / 2, longest_pause_ms(b));
+	EXPECT_GT(ASLEEP_MS / 2, longest_pause_ms(a));
+
+	EXPECT_EQ(faults, ctl_read(GH_LAB_CTL_HOST_FAULTS));
+	EXPECT_EQ(lent, ctl_read(GH_LAB_CTL_LENT_PAGES));
+	EXPECT_ALL_BACK(&with, "after waking up");
+	EXPECT_FALSE(can_read(a->image.addr));
+	EXPECT_FALSE(can_read(b->image.addr));
+
+	b->page->stop = 1;
+	/* Else it does not end */
+	ASSERT_EQ(0, vcpu_thread_join(&thread));
+	EXPECT_EQ(0, guest_wait(b));
+	a->page->stop = 1;
+	EXPECT_EQ(0, guest_wait(a));
+	EXPECT_EQ(0, gh_exit_info(a->vm, &info));
+	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
+	guest_close(a);
+	guest_close(b);
+	EXPECT_TRUE(can_read(a->image.addr));
+	EXPECT_TRUE(can_read(b->image.addr));
+	EXPECT_ALL_BACK(&self->before, "after the sleep");
+}
+
+/* What RM tells is no reason to wake up, and is there afterwards */
+GUNYAH_TEST(end_does_not_wake)
+{
+	static const uint32_t told[] = { RM_VM_STATUS, RM_VM_EXITED };
+	long slept = read_number(POWER "suspend_stats/success");
+	struct guest *g = &self->guest;
+	struct gh_vm_exit_info info;
+	uint64_t begin;
+	size_t i;
+
+	if (!can_sleep())
+		SKIP(return, "cannot sleep, or not wake up");
+	SKIP_WITHOUT_CONTROL();
+	ASSERT_EQ(0, guest_run(g, self->dev, "count", 0));
+	EXPECT_EQ(0, guest_wait_count(g, 2));
+	for (i = 0; i < ARRAY_SIZE(told); i++)
+		ASSERT_TRUE(fault_add(told[i], GH_LAB_FAULT_DELAY, EVENT_DELAY_MS, 0, 1));
+	begin = boot_ms();
+	g->page->stop = 1;
+	EXPECT_EQ(0, sleep_until_alarm());
+	EXPECT_EQ(slept + 1, read_number(POWER "suspend_stats/success"));
+	EXPECT_EQ(rtc_irq(), read_number(POWER "pm_wakeup_irq"));
+	EXPECT_LE(begin + ASLEEP_MS, boot_ms());
 	EXPECT_EQ(2, ctl_read(GH_LAB_CTL_FAULT_HITS));
 	EXPECT_EQ(0, guest_wait(g));
 	EXPECT_EQ(0, gh_exit_info(g->vm, &info));

@@ -86,6 +86,14 @@ static inline void mmio_write(uint64_t addr, unsigned int size, uint64_t value)
 	}
 }
 
+static inline uint64_t read_counter(void)
+{
+	uint64_t ticks;
+
+	asm volatile("isb\n\tmrs %0, cntvct_el0" : "=r" (ticks) : : "memory");
+	return ticks;
+}
+
 static inline struct test_page *test_page(void)
 {
 	return (struct test_page *)TEST_PAGE_BASE;

@@ -26,7 +26,8 @@ struct test_page {
 	/* Written by the guest */
 	uint64_t count;			/* count, echo: grows as long as the guest runs */
 	uint64_t sum;			/* touch, echo: of the words as they were found */
-	uint64_t reserved1[6];
+	uint64_t pause;			/* count: longest between two, in ticks of the counter */
+	uint64_t reserved1[5];
 
 	/* Of the test to hands: one order at a time */
 	struct {
