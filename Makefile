@@ -60,7 +60,10 @@ guest	:= $(build)/guest$(other)
 guest-image := $(patsubst %$(san),%,$(out))/arch/arm64/boot/Image
 initramfs-linux := $(build)/initramfs$(other)$(san)-linux.gz
 initramfs-kexec := $(build)/initramfs$(other)$(san)-kexec.gz
-fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(SAN:%=$(lab)/%.config)
+# The kernel with KASAN can do all that suite safety asks for, some of which Linux 6.1 has not
+safety	:= $(if $(filter 6.1,$(KERNEL)),,safety)
+configs	:= $(if $(filter kasan,$(SAN)),$(safety)) $(SAN)
+fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(configs:%=$(lab)/%.config)
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
@@ -116,7 +119,8 @@ fragments := $(lab)/kernel.config $(wildcard $(lab)/$(KERNEL).config) $(SAN:%=$(
 #: SAN=kasan    use a kernel that finds more and is slower, for all that boots: with KASAN,
 #:              or with SAN=kcsan KCSAN. "make check SAN=kasan" is only what of the tests
 #:              needs such a kernel. SAN=16k, SAN=64k: a host with pages of this size.
-#:              SAN=safety: one that sleeps, dumps core, merges pages and starts another.
+#:              SAN=safety: one that sleeps, dumps core, merges pages and starts another,
+#:              as the one with KASAN does, without what makes that slow.
 #: NAMES=REGEX, SAMPLE=N, SEED=N   for make mutate: only the faults whose "FILE: NAME"
 #:              in tools/testing/gunyah/mutations.txt matches, only N drawn at random
 #: V=1          show what the steps print; it is in build/log/ in any case
@@ -200,6 +204,8 @@ bench-program: apply
 
 # Linux 6.1 has it in qcom-scm.ko
 tzmem	= $(if $(wildcard $(out)/drivers/firmware/qcom/qcom_tzmem.ko),,-e '/qcom_tzmem/d')
+# What has nothing to look at is not run
+kmemleak := $(if $(filter kasan,$(SAN)),,-e '/kmemleak_test/d')
 
 image: kernel $(if $(HYP),,hyp) vmm selftests bench-program $(build)/init
 	@rm -rf $(root)
@@ -217,7 +223,8 @@ ifeq ($(SAN),coverage)
 		$(lab)/gcov_save.c
 endif
 	@for lab in $(lab)/lab/*; do \
-		sed $(tzmem) -e "s|^run /tests/\*$$|$$(cd $(root) && printf 'run /%s\\n' tests/*)|" $$lab \
+		sed $(tzmem) $(kmemleak) \
+			-e "s|^run /tests/\*$$|$$(cd $(root) && printf 'run /%s\\n' tests/*)|" $$lab \
 			>$(root)/lab/$${lab##*/} || exit 1; \
 		$(if $(filter coverage,$(SAN)),sed -i -e '/^kexec/d' -e '/kexec_test leave/d' $(root)/lab/$${lab##*/} && \
 			echo 'run /bin/gcov_save' >>$(root)/lab/$${lab##*/} || exit 1;) \
@@ -324,9 +331,12 @@ boot: image
 suites	:= lab lint docs model vmm fuzz kunit hyp image builds:image bare:image production:image \
 	debug:image lost:image qcom:image cpus1:image cpus4:image bench:image image-linux:image \
 	linux:image-linux
-san-suites := image $(if $(filter 16k 64k,$(SAN)),kunit-booted:image production:image,sanitizer:image) \
-	$(if $(filter kasan,$(SAN)),smp:image)
-san-suites := $(if $(filter safety,$(SAN)),image-kexec safety:image-kexec,$(san-suites))
+san-suites-16k := image kunit-booted:image production:image
+san-suites-64k := $(san-suites-16k)
+san-suites-kasan := image-kexec $(patsubst %,%:image-kexec,sanitizer smp qcom $(safety))
+san-suites-kcsan := image sanitizer:image qcom:image
+san-suites-safety := image-kexec safety:image-kexec
+san-suites := $(san-suites-$(SAN))
 san-kernels := kasan kcsan
 # The kernel that is booted has the unit tests: to build one more takes long
 suites-6.1 := overlay image builds:image kunit-booted:image production:image debug:image lost:image \
@@ -337,8 +347,9 @@ check: deps
 
 check-all: deps
 	@sh $(lab)/deps.sh 6.1
-	@$(lab)/check.py $(suites) series-short $(foreach s,$(san-kernels),$s/image $s/sanitizer:$s/image) \
-		kasan/smp:kasan/image safety/image-kexec safety/safety:safety/image-kexec $(foreach s,$(suites-6.1),6.1/$(subst :,:6.1/,$s))
+	@$(lab)/check.py $(suites) series-short \
+		$(foreach s,$(san-kernels),$(foreach t,$(san-suites-$s),$s/$(subst :,:$s/,$t))) \
+		$(foreach s,$(suites-6.1),6.1/$(subst :,:6.1/,$s))
 
 .PHONY: $(foreach s,$(suites) $(san-suites) $(suites-6.1),suite-$(firstword $(subst :, ,$s)))
 
@@ -444,15 +455,18 @@ suite-lost:
 	@$(boot) lost --log $(log)/boot-lost.log
 
 suite-qcom:
-	@$(boot) qcom --policy debug --append hyp.qcom=1 --log $(log)/boot-qcom.log
+	@$(boot) qcom$(if $(san),-san --name qcom) --policy debug --append hyp.qcom=1 \
+		$(if $(san),--timeout 700) $(san-boot-$(SAN)) \
+		--log $(log)/boot-qcom$(san).log
 
 # Memory that pages have to be moved out of to be lent, and another node to move them to. No
 # ITS: without EFI the next kernel does not know that the tables of the last one are in use.
-safety	:= --append 'movablecore=128M numa=fake=2'
+movable	:= --append 'movablecore=$(if $(filter kasan,$(SAN)),256M,128M) numa=fake=2'
 suite-safety:
-	@$(boot) safety $(safety) --qemu='-machine its=off' --timeout 400 \
+	@$(boot) safety $(movable) \
+		--qemu='-machine its=off $(if $(filter kasan,$(SAN)),-m 1024)' --timeout 700 \
 		--wanted 'no hibernation: 1 VMs' --wanted 'Starting new kernel' \
-		--wanted 'were not given back' --log $(log)/boot-safety.log
+		--wanted 'were not given back' --log $(log)/boot-safety$(san).log
 
 suite-smp:
 	@$(boot) smp --cpus 4 --timeout 700 $(san-boot-$(SAN)) --log $(log)/boot-smp.log
@@ -482,7 +496,7 @@ coverage-boots := kunit selftest policy lost qcom safety
 cov-args-kunit := $(kunit-booted)
 cov-args-policy := --policy debug --append hyp.node=binding
 cov-args-qcom := --policy debug --append hyp.qcom=1
-cov-args-safety := $(safety) --wanted 'no hibernation: 1 VMs'
+cov-args-safety := $(movable) --wanted 'no hibernation: 1 VMs'
 coverage-suites:
 	@$(lab)/check.py image $(coverage-boots:%=coverage-%:image) coverage
 	@echo "the report: $(cov:$(CURDIR)/%=%)/report/index.html, coverage.txt"
