@@ -230,7 +230,7 @@ GUNYAH_TEST(refused_there_and_back)
 }
 
 /* What the resource manager refuses after TrustZone has agreed goes back, too */
-GUNYAH_TEST(manager_refuses)
+static void refuses(struct __test_metadata *_metadata, FIXTURE_DATA(gunyah) *self, size_t pieces)
 {
 	static const uint32_t calls[] = {
 		RM_MEM_LEND, RM_MEM_SHARE, RM_MEM_APPEND, RM_VM_CONFIG_IMAGE, RM_VM_INIT,
@@ -241,7 +241,9 @@ GUNYAH_TEST(manager_refuses)
 
 	SKIP_WITHOUT_TRUSTZONE();
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
-		ASSERT_EQ(0, alloc_pieces(g, self->dev, PIECES_APPEND));
+		if (calls[i] == RM_MEM_APPEND && pieces < PIECES_APPEND)
+			continue;
+		ASSERT_EQ(0, alloc_pieces(g, self->dev, pieces));
 		ASSERT_TRUE(fault_add(calls[i], GH_LAB_FAULT_REFUSE, 1, 0, 1));
 		EXPECT_GT(0, gh_start(g->vm));
 		EXPECT_EQ(1, ctl_read(GH_LAB_CTL_FAULT_HITS)) {
@@ -253,6 +255,16 @@ GUNYAH_TEST(manager_refuses)
 		}
 		recovers(_metadata, self);
 	}
+}
+
+GUNYAH_TEST(manager_refuses)
+{
+	refuses(_metadata, self, PIECES);
+}
+
+GUNYAH_TEST(manager_refuses_many)
+{
+	refuses(_metadata, self, PIECES_APPEND);
 }
 
 /* And if that is refused, it is kept */
