@@ -477,7 +477,8 @@ def rst(data):
     rows = [row for row in data["rows"] if row["test"] == "virtual" and "errno" not in row]
     if rows:
         parts.append("Regions that are larger than the machine, one file mapped again and again, "
-                     "set and removed:")
+                     "set and removed. What is kept is what the host has less of free memory; "
+                     "its own use of it varies by some 100 KiB either way:")
         parts.append(simple_table(
             ["size", "pages", "instructions a page", "kept"],
             [[size_words(row["size"]), "2 MiB" if row["kind"] == "huge" else "4 KiB",
