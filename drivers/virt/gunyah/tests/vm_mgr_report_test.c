@@ -22,7 +22,7 @@ static unsigned int n_said;
 
 static void hear(struct gh_vm *ghvm, const char *why)
 {
-	strscpy(said, why);
+	strscpy(said, why, sizeof(said));
 	n_said++;
 }
 
