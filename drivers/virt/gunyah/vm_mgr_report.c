@@ -53,8 +53,7 @@ struct gh_vm_cause {
 
 #define GH_VM_TOO_MANY_PARCELS	\
 	"too many memory parcels: take fewer, larger regions, or end other VMs"
-#define GH_VM_NOT_OURS		"is some of it lent already, or not this host's own memory?"
-#define GH_VM_RM_MEMORY		"fewer pieces (huge pages) and fewer VMs take less of its memory"
+#define GH_VM_NOT_OURS	"is some of it lent already, or not this host's own memory?"
 
 static const struct gh_vm_cause gh_vm_causes[] = {
 	{ GH_VM_STEP_ALLOC_VMID, GH_RM_ERROR_NORESOURCE, .as = -ENOSPC,
@@ -79,7 +78,8 @@ static const struct gh_vm_cause gh_vm_causes[] = {
 	  .check = "is the window twice as long as the devicetree, and memory as it says?" },
 	{ GH_VM_STEP_POPULATE,
 	  .check = "an interrupt or doorbell of a vCPU or irqfd cannot be had" },
-	{ GH_VM_ANY_STEP, GH_RM_ERROR_NOMEM, .check = GH_VM_RM_MEMORY },
+	{ GH_VM_ANY_STEP, GH_RM_ERROR_NOMEM,
+	  .check = "fewer pieces (huge pages) and fewer VMs take less of its memory" },
 	{ GH_VM_ANY_STEP, GH_RM_ERROR_VM_STATE,
 	  .check = "another state than we know: stats in debugfs tell what was lost" },
 	{ GH_VM_ANY_STEP, .err = -ETIMEDOUT,
@@ -96,7 +96,7 @@ static const struct gh_vm_cause gh_vm_causes[] = {
 static const struct gh_vm_cause *gh_vm_find_cause(const struct gh_vm_failure *failure)
 {
 	const struct gh_vm_cause *cause;
-	/* A region that was refused while it was given has no image yet. */
+	/* From VM_CONFIG_IMAGE on the region is the one with the image. */
 	bool image_kind = failure->mem && (!(failure->mem->flags & GH_MEM_LENT) ||
 					   ~failure->mem->flags & GH_VM_ACL_RWX);
 
