@@ -342,8 +342,10 @@ san-kernels := kasan kcsan
 suites-6.1 := overlay image builds:image kunit-booted:image production:image debug:image lost:image \
 	cpus1:image cpus4:image image-linux:image linux:image-linux
 
+# With all of memory at stake, which takes a kernel of its own; check-all has it with KASAN
+suites-safety := $(if $(HYP),,safety/image-kexec safety/safety:safety/image-kexec)
 check: deps
-	@$(lab)/check.py $(if $(SAN),$(san-suites),$(or $(suites-$(KERNEL)),$(suites)))
+	@$(lab)/check.py $(if $(SAN),$(san-suites),$(or $(suites-$(KERNEL)),$(suites) $(suites-safety)))
 
 check-all: deps
 	@sh $(lab)/deps.sh 6.1
