@@ -543,6 +543,12 @@ static void piece_that_is_refused_is_the_end_of_those_before_it(struct kunit *te
 			KUNIT_EXPECT_EQ(test, mem->base.why.rm_error, GH_RM_ERROR_OK);
 		}
 	}
+
+	/* What was the reason is none any more. */
+	KUNIT_EXPECT_EQ(test, lend(ft, mem), 0);
+	KUNIT_EXPECT_EQ(test, mem->base.why.platform, 0);
+	KUNIT_EXPECT_EQ(test, mem->base.why.piece, 0);
+	expect_reclaimed(ft, mem);
 }
 
 /* For the log. No caller of gh_rm_mem_lend() ever sees it. */
