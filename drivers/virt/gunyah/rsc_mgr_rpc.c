@@ -506,9 +506,10 @@ int gh_rm_get_hyp_resources(struct gh_rm *rm, u16 vmid, struct gh_rm_hyp_resourc
 		if (ret == -EPROTO) {
 			gh_rm_count(rm, GH_RM_STAT_BAD_PACKETS);
 			trace_gh_rm_bad_message(call.id, 0, call.resp_len, GH_RM_BAD_REPLY);
-			dev_warn_ratelimited(gh_rm_device(rm),
-					     "list of the resources of VM %u makes no sense\n",
-					     vmid);
+			if (!call.quiet)
+				dev_warn_ratelimited(gh_rm_device(rm),
+						     "list of the resources of VM %u makes no sense\n",
+						     vmid);
 		}
 	}
 	kvfree(call.resp);
