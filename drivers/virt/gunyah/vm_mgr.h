@@ -277,6 +277,8 @@ struct gh_vm_mem {
 	unsigned int iter_run;
 };
 
+#define GH_MEM_ACCESS_MASK	(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC)
+
 /* vm_mgr_mm.c: memory regions */
 int gh_vm_range_end(u64 start, u64 size, u64 *end);
 int gh_vm_mem_set(struct gh_vm *ghvm, const struct gh_userspace_memory_region *region);

@@ -25,7 +25,6 @@
 
 #include "vm_mgr.h"
 
-#define GH_MEM_ACCESS_MASK	(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC)
 #define GH_MEM_FLAGS_MASK	(GH_MEM_ACCESS_MASK | GH_MEM_LENT)
 
 /* Pages pinned at a time, as many as one page holds pointers to */

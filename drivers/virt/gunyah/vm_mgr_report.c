@@ -16,7 +16,6 @@
 #include "vm_mgr.h"
 
 #define GH_VM_ANY_STEP		GH_VM_NR_STEPS
-#define GH_VM_ACL_RWX		(GH_MEM_ALLOW_READ | GH_MEM_ALLOW_WRITE | GH_MEM_ALLOW_EXEC)
 
 static const char * const gh_vm_step_names[GH_VM_NR_STEPS] = {
 	[GH_VM_STEP_ALLOC_VMID]	= "VM_ALLOC_VMID",
@@ -98,7 +97,7 @@ static const struct gh_vm_cause *gh_vm_find_cause(const struct gh_vm_failure *fa
 	const struct gh_vm_cause *cause;
 	/* From VM_CONFIG_IMAGE on the region is the one with the image. */
 	bool image_kind = failure->mem && (!(failure->mem->flags & GH_MEM_LENT) ||
-					   ~failure->mem->flags & GH_VM_ACL_RWX);
+					   ~failure->mem->flags & GH_MEM_ACCESS_MASK);
 
 	for (cause = gh_vm_causes; cause < gh_vm_causes + ARRAY_SIZE(gh_vm_causes); cause++) {
 		if (cause->step != GH_VM_ANY_STEP && cause->step != failure->step)
