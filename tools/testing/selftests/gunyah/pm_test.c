@@ -109,6 +109,22 @@ GUNYAH_TEST(no_hibernation_with_quarantine)
 	EXPECT_EQ(0, go_to("disk", "devices"));
 }
 
+/* Two guests that count end, of the second of which a thread runs the vCPU */
+static void end_both(struct __test_metadata *_metadata, struct guest *a, struct guest *b,
+		     struct vcpu_thread *thread)
+{
+	struct gh_vm_exit_info info;
+
+	b->page->stop = 1;
+	/* Else it does not end */
+	ASSERT_EQ(0, vcpu_thread_join(thread));
+	EXPECT_EQ(0, guest_wait(b));
+	a->page->stop = 1;
+	EXPECT_EQ(0, guest_wait(a));
+	EXPECT_EQ(0, gh_exit_info(a->vm, &info));
+	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
+}
+
 /* A guest that the hypervisor schedules goes on, and one whose vCPU is a thread's after it */
 static void sleeps(struct __test_metadata *_metadata, FIXTURE_DATA(gunyah) *self,
 		   const char *level)
@@ -131,14 +147,7 @@ static void sleeps(struct __test_metadata *_metadata, FIXTURE_DATA(gunyah) *self
 	EXPECT_EQ(0, guest_wait_count(b, 2));
 	EXPECT_EQ(0, guest_cycle(&c, self->dev, "hello", &info));
 	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
-	b->page->stop = 1;
-	/* Else it does not end */
-	ASSERT_EQ(0, vcpu_thread_join(&thread));
-	EXPECT_EQ(0, guest_wait(b));
-	a->page->stop = 1;
-	EXPECT_EQ(0, guest_wait(a));
-	EXPECT_EQ(0, gh_exit_info(a->vm, &info));
-	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
+	end_both(_metadata, a, b, &thread);
 }
 
 GUNYAH_TEST(suspend_devices)
@@ -262,7 +271,6 @@ GUNYAH_TEST(sleeps_until_alarm)
 	struct guest *a = &self->guest, *b = &self->other;
 	long slept = read_number(POWER "suspend_stats/success");
 	uint32_t faults, lent;
-	struct gh_vm_exit_info info;
 	struct vcpu_thread thread;
 	struct resources with;
 
@@ -294,14 +302,7 @@ GUNYAH_TEST(sleeps_until_alarm)
 	EXPECT_FALSE(can_read(a->image.addr));
 	EXPECT_FALSE(can_read(b->image.addr));
 
-	b->page->stop = 1;
-	/* Else it does not end */
-	ASSERT_EQ(0, vcpu_thread_join(&thread));
-	EXPECT_EQ(0, guest_wait(b));
-	a->page->stop = 1;
-	EXPECT_EQ(0, guest_wait(a));
-	EXPECT_EQ(0, gh_exit_info(a->vm, &info));
-	EXPECT_EQ(GH_VM_EXIT_TYPE_PSCI_POWER_OFF, info.type);
+	end_both(_metadata, a, b, &thread);
 	guest_close(a);
 	guest_close(b);
 	EXPECT_TRUE(can_read(a->image.addr));
