@@ -101,7 +101,7 @@ static int gh_qcom_assign(u64 addr, u64 size, u64 src, const struct qcom_scm_vmp
 		pr_debug("firmware refused %#llx bytes, source VMIDs %#llx, %u destinations, the first VMID %#x with rights %#x: %s %d\n",
 			 size, src, n_dst, dst->vmid, dst->perm, ret > 0 ? "code" : "error", ret);
 
-	/* Firmware's own codes are positive, and mean nothing to anybody but its authors. */
+	/* A positive one is the firmware's own, which only the log can do something with. */
 	return ret;
 }
 

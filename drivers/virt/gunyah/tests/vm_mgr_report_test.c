@@ -141,7 +141,7 @@ static void nothing_without_failure(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, n_said, 0);
 }
 
-/* What is refused later is not taken for what was refused and mended before. */
+/* By the rules, and not because of a fault */
 static void all_vmids_in_use(struct kunit *test)
 {
 	struct vm_test *vt = test->priv;
